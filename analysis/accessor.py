@@ -65,13 +65,7 @@ class _Bound:
 
 
 class Figures(_Bound):
-    """The functions of `bioae.analysis.plots` that draw a result, bound to one.
-
-    Parameters
-    ----------
-    tree
-        The result.
-    """
+    """The functions of `bioae.analysis.plots` that draw a result, bound to one."""
 
     __slots__ = ()
 
@@ -82,13 +76,7 @@ class Figures(_Bound):
 
 @xr.register_datatree_accessor("bioae")  # type: ignore[no-untyped-call, unused-ignore]
 class Accessor(_Bound):
-    """The functions of `bioae.analysis` that take a result first, bound to one result.
-
-    Parameters
-    ----------
-    tree
-        The result.
-    """
+    """The functions of `bioae.analysis` that take a result first, bound to one result."""
 
     __slots__ = ()
 

@@ -839,11 +839,8 @@ def _loaded(model: Any) -> Any:
 def kind_of(name_or_path: str | os.PathLike[str]) -> ModelKind:
     """Return whether a neuron model, a synapse model or a trained network is meant.
 
-    Parameters
-    ----------
-    name_or_path
-        A name or a path. The name of a model takes precedence over the path of a network. What is
-        neither a name nor a path was meant as the name that is nearest to it.
+    `name_or_path`: a name or a path. The name of a model takes precedence over the path of a
+        network. What is neither a name nor a path was meant as the name that is nearest to it.
     """
     from bioae.equations import available as neurons
     from bioae.equations import available_synapses

@@ -23,21 +23,13 @@ def load_configuration(
 ) -> TrainingConfig | LearningConfig:
     """Read the configuration of a run: by rules with a table ``[learning]``, else by gradients.
 
-    Parameters
-    ----------
-    source
-        The file, or the tables that it would hold.
-    settings
-        Tables whose keys replace those of the source.
-    init
-        Keys of ``[training.init]`` that replace those of the source; None is ignored.
-    rule
-        The synapse model of ``[learning]`` in place of that of the source.
+    `source`: the file, or the tables that it would hold.
+    `settings`: tables whose keys replace those of the source.
+    `init`: keys of ``[training.init]`` that replace those of the source; None is ignored.
+    `rule`: the synapse model of ``[learning]`` in place of that of the source.
 
-    Raises
-    ------
-    NetworkError
-        If there is no such file, or it is not TOML, or a key or value does not fit.
+    Raises `NetworkError` if there is no such file, or it is not TOML, or a key or value does not
+    fit.
     """
     tables, where = tables_of(source)
     tables = _changed(tables, settings or {})

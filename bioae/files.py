@@ -29,21 +29,14 @@ _HOST = f"{zlib.crc32(platform.node().encode()):08x}"
 def check_output(path: Path | str, *, overwrite: bool = False, kind: Kind | None = None) -> Path:
     """Reject an output that exists, or that cannot be written, before any work is done.
 
-    Parameters
-    ----------
-    path
-        The output. Of a link, the file or folder that it leads to is written.
-    overwrite
-        Whether an existing output may be replaced, as an empty folder always may by a folder. A
-        file never replaces a folder, nor a folder a file, nor either of them a device or a pipe.
-    kind
-        The kind of output, if it is known in advance.
+    `path`: the output. Of a link, the file or folder that it leads to is written.
+    `overwrite`: whether an existing output may be replaced, as an empty folder always may by a
+        folder. A file never replaces a folder, nor a folder a file, nor either of them a device or
+        a pipe.
+    `kind`: the kind of output, if it is known in advance.
 
-    Raises
-    ------
-    OutputError
-        If `path` is not a path, its name is too long, it exists and may not be replaced, or its
-        folder cannot be written.
+    Raises `OutputError` if `path` is not a path, its name is too long, it exists and may not be
+    replaced, or its folder cannot be written.
     """
     path = as_path(path, OutputError, "output")
     if len(os.fsencode(path.name)) > _LONGEST_NAME:
@@ -77,10 +70,7 @@ def atomic_output(path: Path | str, *, overwrite: bool = False) -> Iterator[Path
     temporary path is removed and an existing output at `path` is untouched. If it succeeds, the
     temporary folders that killed processes left for the same output are removed too.
 
-    Raises
-    ------
-    OutputError
-        As for `check_output`; or if writing fails, for instance on a full disk.
+    Raises `OutputError` as for `check_output`; or if writing fails, for instance on a full disk.
     """
     path = check_output(path, overwrite=overwrite)
     target = _target(path)
@@ -127,10 +117,7 @@ def check_only(folder: Path, *names: str) -> None:
 def write_text(path: Path | str, text: str, *, overwrite: bool = False) -> None:
     """Write text in UTF-8, as `atomic_output` does.
 
-    Raises
-    ------
-    OutputError
-        As for `atomic_output`.
+    Raises `OutputError` as for `atomic_output`.
     """
     with atomic_output(path, overwrite=overwrite) as temporary:
         temporary.write_text(text, encoding="utf-8")

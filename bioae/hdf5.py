@@ -11,12 +11,8 @@ import h5py
 def check_hdf5(path: Path) -> None:
     """Check that a file refers to no other one.
 
-    Raises
-    ------
-    ValueError
-        If it has external links, external storage or virtual arrays.
-    OSError, RuntimeError, KeyError
-        If it is no HDF5 file, or damaged.
+    Raises `ValueError` if it has external links, external storage or virtual arrays; `OSError`,
+    `RuntimeError` or `KeyError` if it is no HDF5 file, or damaged.
     """
     with h5py.File(path) as file:
         name = file.visititems_links(_linked) or file.visititems(_elsewhere)

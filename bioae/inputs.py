@@ -13,10 +13,7 @@ from bioae.errors import InputError, shortened
 def as_path(path: object, error: type[InputError], name: str) -> Path:
     """Return text or a path as a path, with the home folder in place of ``~``.
 
-    Raises
-    ------
-    InputError
-        Of the given class, if it is anything else.
+    Raises `InputError`, of the given class, if it is anything else.
     """
     if isinstance(path, str | os.PathLike) and isinstance(text := os.fspath(path), str) and text:
         if "\0" not in text:
@@ -30,19 +27,10 @@ def as_path(path: object, error: type[InputError], name: str) -> Path:
 def read_toml(path: Path, what: str, *, error: type[InputError]) -> dict[str, Any]:
     """Read a TOML file.
 
-    Parameters
-    ----------
-    path
-        The file.
-    what
-        The kind of file, such as ``"neuron model file"``, named in errors.
-    error
-        The class of error to raise.
+    `what`: the kind of file, such as ``"neuron model file"``, named in errors; `error`: the class
+    of error to raise.
 
-    Raises
-    ------
-    InputError
-        (or `error`) If it cannot be read, or is not TOML.
+    Raises `error` if it cannot be read, or is not TOML.
     """
     try:
         content = path.read_bytes()
@@ -59,19 +47,10 @@ def parse_toml(
 ) -> dict[str, Any]:
     """Return the tables of a TOML document in UTF-8.
 
-    Parameters
-    ----------
-    where
-        The file, named in errors.
-    error
-        The class of error to raise.
-    hint
-        The way to correct the document, named in errors.
+    `where`: the file, named in errors; `error`: the class of error to raise; `hint`: the way to
+    correct the document, named in errors.
 
-    Raises
-    ------
-    InputError
-        (or `error`) If it is not TOML.
+    Raises `error` if it is not TOML.
     """
     try:
         return tomllib.loads(content.decode("utf-8-sig"))

@@ -58,27 +58,13 @@ def uniform(
 ) -> Iterator[NDArray[np.float64]]:
     """Draw uniform numbers in [0, 1), from one stream per key.
 
-    Parameters
-    ----------
-    seed
-        The seed.
-    keys
-        The purpose of each stream, such as the number of an example (key).
-    count
-        The number of draws from each stream.
-    repeats
-        The repeat of each stream (key), below 2^31; 0 by default.
+    `keys`: the purpose of each stream, such as the number of an example (key); `count`: the number
+    of draws from each stream; `repeats`: the repeat of each stream (key), below 2^31; 0 by default.
 
-    Yields
-    ------
-    NDArray
-        For each key (count,), multiples of 2^-53: the upper 53 bits of each word. The array is
-        overwritten by the next one.
+    Yields for each key (count,), multiples of 2^-53: the upper 53 bits of each word. The array is
+    overwritten by the next one.
 
-    Raises
-    ------
-    InputError
-        If the seed or a key is not an unsigned 64-bit integer.
+    Raises `InputError` if the seed or a key is not an unsigned 64-bit integer.
     """
     numbers = np.empty(count)
     repeats = np.zeros(len(keys), np.int64) if repeats is None else repeats

@@ -22,12 +22,8 @@ ACTIVE = ast.dump(Expression("int(not_refractory)").tree)
 class Assignment(NamedTuple):
     """A statement of a model.
 
-    Attributes
-    ----------
-    target, value
-        The variable and its new value; ``v += w`` is written out as ``v = v + w``.
-    augmented
-        Whether it was written as ``v += w``.
+    `target`, `value`: the variable and its new value; ``v += w`` is written out as ``v = v + w``;
+    `augmented`: whether it was written as ``v += w``.
     """
 
     target: str
@@ -38,15 +34,9 @@ class Assignment(NamedTuple):
 def parse_assignments(code: str, *, where: str) -> Iterator[Assignment]:
     """Yield the assignments of a block of code.
 
-    Parameters
-    ----------
-    code
-        Assignments, separated by ends of lines or semicolons; a line's indentation is ignored.
+    `code`: assignments, separated by ends of lines or semicolons; a line's indentation is ignored.
 
-    Raises
-    ------
-    ModelError
-        If the code contains anything but assignments to one name each.
+    Raises `ModelError` if the code contains anything but assignments to one name each.
     """
     lines = [line.strip() for line in code.splitlines()]
     try:
@@ -106,14 +96,9 @@ def without_refractory(
 ) -> list[Assignment]:
     """Return assignments that treat a neuron as active where only guarded writes use the result.
 
-    Parameters
-    ----------
-    assignments
-        The integration step, as Brian2's state updaters make it.
-    guarded
-        The variables that are not written while a neuron is refractory.
-    states
-        All variables of the model; any other target is temporary.
+    `assignments`: the integration step, as Brian2's state updaters make it; `guarded`: the
+    variables that are not written while a neuron is refractory; `states`: all variables of the
+    model; any other target is temporary.
     """
     result: list[Assignment] = []
     used_elsewhere: set[str] = set()

@@ -32,10 +32,8 @@ def parameter_values(model: NeuronModel) -> dict[str, Quantity]:
 
     Random numbers in them have their means.
 
-    Raises
-    ------
-    ModelError
-        If one is not a finite Brian2 expression of constants, or they name each other in a circle.
+    Raises `ModelError` if one is not a finite Brian2 expression of constants, or they name each
+    other in a circle.
     """
     where = f"{model.name}.toml, [parameters]"
     for name in model.parameters:
@@ -69,10 +67,7 @@ class _Means(ast.NodeTransformer):
 def parameter_order(model: NeuronModel) -> tuple[str, ...]:
     """Return a model's parameters, each after those that its value names.
 
-    Raises
-    ------
-    ModelError
-        If one is not an expression, or they name each other in a circle.
+    Raises `ModelError` if one is not an expression, or they name each other in a circle.
     """
     where = f"{model.name}.toml, [parameters]"
     needed = {
@@ -97,10 +92,7 @@ def random_parameters(model: NeuronModel) -> frozenset[str]:
 def in_order(needed: Mapping[str, Iterable[str]], *, where: str) -> tuple[str, ...]:
     """Return names in an order in which each follows those that its definition needs.
 
-    Raises
-    ------
-    ModelError
-        If they need each other in a circle.
+    Raises `ModelError` if they need each other in a circle.
     """
     try:
         return tuple(TopologicalSorter(needed).static_order())
@@ -114,15 +106,9 @@ def check_trainable(
 ) -> None:
     """Check the bounds of trainable parameters.
 
-    Parameters
-    ----------
-    equations, parameters
-        See `brian2_equations` and `parameter_values`.
+    `equations`, `parameters`: see `brian2_equations` and `parameter_values`.
 
-    Raises
-    ------
-    ModelError
-        If bounds have another unit than their parameter, or are not in order.
+    Raises `ModelError` if bounds have another unit than their parameter, or are not in order.
     """
     random = random_parameters(model)
     for name, bounds in model.trainable.items():
@@ -152,10 +138,8 @@ def check_trainable(
 def trained_bounds(model: NeuronModel, name: str) -> tuple[float, float]:
     """Return the bounds of a parameter that is trained, in base units.
 
-    Raises
-    ------
-    ModelError
-        If they exclude the model's value. Only a parameter that is not trained may lie outside.
+    Raises `ModelError` if they exclude the model's value. Only a parameter that is not trained may
+    lie outside.
     """
     value = parameter_values(model)[name]
     where = f"{model.name}.toml, [trainable] {name}"
@@ -177,17 +161,10 @@ def brian2_equations(model: NeuronModel, per_neuron: Collection[str] = ()) -> Eq
 
     As variables they may change from run to run, and from layer to layer, without a new build.
 
-    Parameters
-    ----------
-    model
-        The neuron model, without timed arrays.
-    per_neuron
-        Parameters of which each neuron has its own value, though the model declares a shared one.
+    `model`: the neuron model, without timed arrays; `per_neuron`: parameters of which each neuron
+    has its own value, though the model declares a shared one.
 
-    Raises
-    ------
-    ModelError
-        If the equations cannot be parsed, or use a name that is reserved.
+    Raises `ModelError` if the equations cannot be parsed, or use a name that is reserved.
     """
     where = f"{model.name}.toml, equations"
     values = parameter_values(model)

@@ -29,20 +29,10 @@ SIGNAL = "recorded_input"
 def place_of_input(model: NeuronModel, unit: Quantity | Dimension, name: str | None) -> str | None:
     """Return the name that a signal of some unit takes the place of; None: it arrives as spikes do.
 
-    Parameters
-    ----------
-    model
-        The neuron model.
-    unit
-        The signal's unit.
-    name
-        The requested parameter or variable; None: the model's `input` or else the only other of
-        this unit, and the network input for a signal without unit.
+    `name`: the requested parameter or variable; None: the model's `input` or else the only other of
+    this unit, and the network input for a signal without unit.
 
-    Raises
-    ------
-    InputError
-        If there is none, or the unit does not fit.
+    Raises `InputError` if there is none, or the unit does not fit.
     """
     units = _units(model)
     if name is None:
@@ -87,16 +77,10 @@ def place_of_input(model: NeuronModel, unit: Quantity | Dimension, name: str | N
 def driven(model: NeuronModel, name: str, values: Any, *, dt: str) -> NeuronModel:
     """Return a model in which a signal takes the place of a parameter or variable, or adds to it.
 
-    Parameters
-    ----------
-    model
-        The neuron model.
-    name
-        See `place_of_input`. A signal in the unit of a variable per second adds to its derivative.
-    values
-        The signal, a quantity (time).
-    dt
-        The time for which each value holds.
+    `name`: see `place_of_input`. A signal in the unit of a variable per second adds to its
+        derivative.
+    `values`: the signal, a quantity (time).
+    `dt`: the time for which each value holds.
     """
     units = _units(model)
     if SIGNAL in units or SIGNAL in model.timed_arrays:
@@ -145,10 +129,7 @@ def potential(model: NeuronModel) -> str:
 def unit_of(model: NeuronModel, name: str) -> Quantity:
     """Return the unit of a parameter or variable.
 
-    Raises
-    ------
-    InputError
-        If the model does not have it.
+    Raises `InputError` if the model does not have it.
     """
     units = _units(model)
     if name not in units:

@@ -175,20 +175,11 @@ def parse_expression(
 ) -> Expression:
     """Parse a Brian2 expression, and check its grammar.
 
-    Parameters
-    ----------
-    text
-        The expression; lines are joined.
-    random
-        Whether it may draw random numbers.
-    expected
-        An example for errors, where not every kind of expression fits.
+    `text`: the expression; lines are joined; `random`: whether it may draw random numbers;
+    `expected`: an example for errors, where not every kind of expression fits.
 
-    Raises
-    ------
-    InputError
-        (or `error`) If it is not an expression, or contains a construct that Brian2's expressions
-        lack.
+    Raises `error` if it is not an expression, or contains a construct that Brian2's expressions
+    lack.
     """
     if not text.isascii() or "#" in text:
         raise error(
@@ -216,17 +207,10 @@ def check_names(
 ) -> None:
     """Reject an expression with unknown names.
 
-    Parameters
-    ----------
-    known
-        The names that it may contain.
-    listed
-        Those of them that an error lists; all of them by default.
+    `known`: the names that it may contain; `listed`: those of them that an error lists; all of them
+    by default.
 
-    Raises
-    ------
-    InputError
-        (or `error`) If the expression contains another name.
+    Raises `error` if the expression contains another name.
     """
     for name in sorted(each for each in expression.names if each not in known):
         shown = sorted(listed or known)
@@ -242,10 +226,7 @@ def check_grammar(
 ) -> None:
     """Reject a syntax tree with a construct that Brian2's expressions lack; see `parse_expression`.
 
-    Raises
-    ------
-    InputError
-        (or `error`) If it contains one.
+    Raises `error` if it contains one.
     """
     functions = {**SUPPORTED, **(dict.fromkeys(RANDOM, 0) if random else {})}
     _Check(where, error, functions).visit(tree)

@@ -16,12 +16,8 @@ from bioae.equations.names import check_name
 def declared_equations(model: NeuronModel) -> Equations:
     """Return the equations of a model's text.
 
-    Raises
-    ------
-    ModelError
-        If one has a construct that Brian2's expressions lack.
-    Exception
-        Brian2's, of many kinds, if the text cannot be parsed.
+    Raises `ModelError` if one has a construct that Brian2's expressions lack; `Exception`,
+    Brian2's, of many kinds, if the text cannot be parsed.
     """
     where = f"{model.name}.toml, equations"
     for each in parsed_equations(model):
@@ -33,10 +29,7 @@ def declared_equations(model: NeuronModel) -> Equations:
 def parsed_equations(model: NeuronModel) -> list[Any]:
     """Return the equations of a model as Brian2's grammar reads them; none if it cannot.
 
-    Raises
-    ------
-    ModelError
-        If a name is reserved, or a unit is no expression.
+    Raises `ModelError` if a name is reserved, or a unit is no expression.
     """
     where = f"{model.name}.toml, equations"
     try:

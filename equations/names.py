@@ -58,10 +58,7 @@ _SUFFIXES = {"_pre": "_presynaptic", "_post": "_postsynaptic"}
 def check_name(name: str, *, where: str) -> None:
     """Reject a name that a variable cannot have.
 
-    Raises
-    ------
-    ModelError
-        If Brian2, C++ or bioae uses the name for something else.
+    Raises `ModelError` if Brian2, C++ or bioae uses the name for something else.
     """
     if keyword.iskeyword(name):
         raise ModelError(

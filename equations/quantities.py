@@ -53,10 +53,7 @@ def constant_numbers() -> Mapping[str, float]:
 def physical_constants(*, besides: Collection[str] = ()) -> Mapping[str, Quantity]:
     """Return the constants of `brian2.units.constants`, such as ``gas_constant``, by name.
 
-    Parameters
-    ----------
-    besides
-        Names that mean something else here.
+    `besides`: names that mean something else here.
     """
     return {
         name: value
@@ -75,20 +72,12 @@ def evaluate(
 ) -> Quantity:
     """Return the value of a constant expression.
 
-    Parameters
-    ----------
-    expression
-        Numbers, units, `names`, ``+ - * / // % **`` and Brian2's functions; or a quantity.
-    names
-        The values of other names, such as parameters.
-    dimensions_of
-        A quantity or unit whose dimensions the value must have; any where it is None.
+    `expression`: numbers, units, `names`, ``+ - * / // % **`` and Brian2's functions; or a
+    quantity; `names`: the values of other names, such as parameters; `dimensions_of`: a quantity or
+    unit whose dimensions the value must have; any where it is None.
 
-    Raises
-    ------
-    InputError
-        (or `error`) If the expression is malformed, names something unknown, mixes units, is not a
-        real number, or has the wrong dimensions.
+    Raises `error` if the expression is malformed, names something unknown, mixes units, is not a
+    real number, or has the wrong dimensions.
     """
     expression = text_of(expression)
     if not isinstance(expression, str):
@@ -123,10 +112,7 @@ def evaluate(
 def finite(text: str, names: Mapping[str, Any], *, where: str) -> Quantity:
     """Return the value of a constant of a model, which is finite in numbers of 32 bits too.
 
-    Raises
-    ------
-    ModelError
-        If it is not, or as `evaluate`.
+    Raises `ModelError` if it is not, or as `evaluate`.
     """
     value = evaluate(text, names, where=where, error=ModelError)
     if not abs(float(value)) <= LARGEST_VALUE:
@@ -168,10 +154,7 @@ def time_in_seconds(
 ) -> float:
     """Return a positive time, such as ``"1*ms"``, in seconds.
 
-    Raises
-    ------
-    InputError
-        (or `error`) If the expression is not a time from a picosecond to a million seconds.
+    Raises `error` if the expression is not a time from a picosecond to a million seconds.
     """
     second = DEFAULT_UNITS["second"]
     value = float(evaluate(expression, dimensions_of=second, where=where, error=error))

@@ -26,10 +26,7 @@ _MARK = "bioae_timed_"
 def timed_arrays(model: NeuronModel) -> dict[str, Timed]:
     """Return the timed arrays of a model.
 
-    Raises
-    ------
-    ModelError
-        If a unit or an interval does not fit.
+    Raises `ModelError` if a unit or an interval does not fit.
     """
     arrays = {}
     for name, each in model.timed_arrays.items():
@@ -55,10 +52,8 @@ def timed_arrays(model: NeuronModel) -> dict[str, Timed]:
 def without_timed_arrays(model: NeuronModel) -> NeuronModel:
     """Return the model with a constant in place of each timed array: its value in a step.
 
-    Raises
-    ------
-    ModelError
-        If a timed array is used in another way than as a function of ``t``, or of ``t, i``.
+    Raises `ModelError` if a timed array is used in another way than as a function of ``t``, or of
+    ``t, i``.
     """
     if not model.timed_arrays:
         return model
@@ -123,10 +118,7 @@ def varying(equations: Equations, timed: Collection[str]) -> Equations:
 def check_interval(model: NeuronModel, dt: float) -> None:
     """Reject an interval of a model that is not a multiple of the time step (in seconds).
 
-    Raises
-    ------
-    ModelError
-        If it is not.
+    Raises `ModelError` if it is not.
     """
     intervals = {"run_every": model.run_every} if model.run_every is not None else {}
     intervals |= {f"[timed_arrays.{n}] dt": each.dt for n, each in model.timed_arrays.items()}

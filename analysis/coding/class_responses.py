@@ -34,14 +34,8 @@ def mean_squared_distances(
 ) -> tuple[NDArray[np.float64], float, float]:
     """Return the mean squared distances of pairs: within each class, within any, between classes.
 
-    Parameters
-    ----------
-    sizes
-        The numbers of vectors of each class (class).
-    squares
-        The sums of their squared lengths (class).
-    total
-        Their sums (class, component).
+    `sizes`: the numbers of vectors of each class (class); `squares`: the sums of their squared
+    lengths (class); `total`: their sums (class, component).
     """
     # Over ordered pairs, the squared distances of n vectors sum to 2 (n sum |x|^2 - |sum x|^2).
     inside = 2 * (sizes * squares - (total**2).sum(1))

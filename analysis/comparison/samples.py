@@ -47,10 +47,7 @@ class Bootstrap(NamedTuple):
 def compare_samples(a: Sample, b: Sample, paired: bool, bootstrap: Bootstrap) -> dict[str, float]:
     """Compare two samples: return a value for each of `COLUMNS`, in their order.
 
-    Parameters
-    ----------
-    a, b
-        (neuron,) Finite; of the same length if `paired`.
+    `a`, `b`: (neuron,) Finite; of the same length if `paired`.
     """
     mean_a, mean_b = (float(each.mean()) if each.size else np.nan for each in (a, b))
     row = {"neurons_a": a.size, "neurons_b": b.size, "mean_a": mean_a, "mean_b": mean_b}

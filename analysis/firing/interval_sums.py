@@ -54,12 +54,8 @@ class IntervalSums(NamedTuple):
 class Intervals(NamedTuple):
     """Intervals of a block in steps, by neuron, and pairs of successive intervals.
 
-    Attributes
-    ----------
-    neuron, length
-        (interval,) int64
-    first
-        (pair,) int64. Index of the first interval of each pair; the second is the next one.
+    `neuron`, `length`: (interval,) int64
+    `first`: (pair,) int64. Index of the first interval of each pair; the second is the next one.
     """
 
     neuron: NDArray[np.int64]

@@ -85,15 +85,10 @@ def rate_distribution(tree: xr.DataTree, layer: str, *, bins: int = 30) -> xr.Da
 def rate_bins(low: float, high: float, bins: int, resolution: float) -> NDArray[np.float64]:
     """Return edges of bins of equal width on a logarithmic axis, none narrower than one spike.
 
-    Parameters
-    ----------
-    low, high
-        The rates that the bins hold, positive.
-    bins
-        The number of bins, if none is widened.
-    resolution
-        The rate of one spike, of which rates are multiples; 0 where that is unknown. Edges are
-        halfway between multiples, so that a bin is as wide as the rates that it can hold.
+    `low`, `high`: the rates that the bins hold, positive.
+    `bins`: the number of bins, if none is widened.
+    `resolution`: the rate of one spike, of which rates are multiples; 0 where that is unknown.
+        Edges are halfway between multiples, so that a bin is as wide as the rates that it can hold.
     """
     # A margin keeps rounding from moving a rate beyond the outer edges.
     edges = np.geomspace(low / 1.1, high * 1.1, bins + 1)

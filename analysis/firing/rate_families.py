@@ -17,17 +17,12 @@ _ROOT = np.sqrt(2 * np.pi)
 class Family(NamedTuple):
     """A family with a scale and at most one shape; the location is 0.
 
-    Attributes
-    ----------
-    label, scipy_name
-        Its name in legends, and in `scipy.stats`, where it has the same parameters.
-    parameters
-        The number of fitted parameters.
-    estimate
-        The shape, NaN without one, and the scale of maximum likelihood.
-    log_density, distribution
-        The logarithm of the probability density and the cumulative distribution at scale 1, of
-        rates and a shape.
+    `label`, `scipy_name`: its name in legends, and in `scipy.stats`, where it has the same
+        parameters.
+    `parameters`: the number of fitted parameters.
+    `estimate`: the shape, NaN without one, and the scale of maximum likelihood.
+    `log_density`, `distribution`: the logarithm of the probability density and the cumulative
+        distribution at scale 1, of rates and a shape.
     """
 
     label: str

@@ -251,16 +251,10 @@ def first_spikes(
 ) -> Iterator[tuple[int, NDArray[np.int64]]]:
     """Read the bin of the first spike of each neuron in each example, by blocks of examples.
 
-    Parameters
-    ----------
-    width
-        The steps of a bin.
+    `width`: the steps of a bin.
 
-    Yields
-    ------
-    tuple
-        The position of the block's first example, and the bins (example, neuron); the number of
-        bins where there is no spike.
+    Yields the position of the block's first example, and the bins (example, neuron); the number of
+    bins where there is no spike.
     """
     never = -(-steps(tree) // width)
     for block in blocks(tree, layer):

@@ -118,10 +118,7 @@ def has_time_constants(neuron_model: str) -> tuple[bool, str]:
     A model without one, such as an integrate-and-fire neuron without a leak, computes the same
     whatever the length of a step. Bounds of training and initial values do not count.
 
-    Parameters
-    ----------
-    neuron_model
-        The text of the result's attribute: one TOML document, or several in sequence.
+    `neuron_model`: the text of the result's attribute: one TOML document, or several in sequence.
     """
     models = [text for text in _MODEL.split(neuron_model) if text.strip()]
     without = [name for name, text in map(_named_dynamics, models) if not _TIME.search(text)]
@@ -192,11 +189,8 @@ def layer_verdicts(
 def cortical_values(tree: xr.DataTree, layer: str, values: xr.Dataset) -> dict[str, float]:
     """Return the numbers of a layer that have reference values, by the names of the references.
 
-    Parameters
-    ----------
-    values
-        Statistics of each neuron, (neuron,), by the names of the functions that computed them.
-        Means are over the neurons that have a defined value.
+    `values`: statistics of each neuron, (neuron,), by the names of the functions that computed
+        them. Means are over the neurons that have a defined value.
     """
     numbers = {
         str(name): float(array.mean())

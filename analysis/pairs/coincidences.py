@@ -124,12 +124,8 @@ def _add_correlations(
 ) -> None:
     """Add the correlations of pairs of signals at each lag, (pair, lag), summed over examples.
 
-    Parameters
-    ----------
-    signals
-        (signal, example, step) Integers.
-    first, second
-        (pair,) Indices of the signals of each pair.
+    `signals`: (signal, example, step) Integers; `first`, `second`: (pair,) Indices of the signals
+    of each pair.
     """
     examples, length = signals.shape[1:]
     longest = total.shape[1] // 2

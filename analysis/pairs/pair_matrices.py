@@ -62,12 +62,7 @@ def centred_counts(
 
     An integer close to the mean avoids cancellation in later subtractions.
 
-    Parameters
-    ----------
-    centre
-        (chosen,) Between 0 and the number of steps.
-    chosen
-        Indices of neurons.
+    `centre`: (chosen,) Between 0 and the number of steps.
     """
     dtype = np.min_scalar_type(-steps(tree) - 1)
     centred = np.empty((layer_data(tree, layer).sizes["example"], chosen.size), dtype)
@@ -81,10 +76,7 @@ def pair_blocks(
 ) -> Iterator[tuple[slice, slice, NDArray[np.float64]]]:
     """Multiply all pairs of rows of integers (m, n), block by block.
 
-    Yields
-    ------
-    tuple
-        Two ranges of rows, the second not before the first, and the products of their rows.
+    Yields two ranges of rows, the second not before the first, and the products of their rows.
     """
     parts = [slice(begin, begin + size) for begin in range(0, len(rows), size)]
     longest = max(

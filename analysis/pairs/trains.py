@@ -25,15 +25,11 @@ class Intervals(NamedTuple):
 
     A presentation of T steps is the time from 0 to T, and a spike of step n is at time n.
 
-    Attributes
-    ----------
-    before, after
-        The spikes on either side of the middle of the step. At an edge, where one side has no
-        spike, both are the spike on the other side.
-    length
-        The interval's length. At an edge it is the time to the edge, or the next interval if that
-        is longer. A train without spikes has spikes added at both edges, 0 and T; a train with a
-        single spike at 0 has one added at T.
+    `before`, `after`: the spikes on either side of the middle of the step. At an edge, where one
+        side has no spike, both are the spike on the other side.
+    `length`: the interval's length. At an edge it is the time to the edge, or the next interval if
+        that is longer. A train without spikes has spikes added at both edges, 0 and T; a train with
+        a single spike at 0 has one added at T.
     """
 
     before: Steps
@@ -96,12 +92,8 @@ def sum_over_intervals(
 
     On a grid many trains share an interval: each different one is evaluated once.
 
-    Parameters
-    ----------
-    raster, intervals
-        The trains (train, time).
-    contribution
-        Contribution of an interval with a range of other trains, (other train,).
+    `raster`, `intervals`: the trains (train, time); `contribution`: contribution of an interval
+    with a range of other trains, (other train,).
     """
     begins = raster.copy()
     begins[:, 0] = True

@@ -323,12 +323,8 @@ def _quartiles_of(values: NDArray[Any]) -> Quartiles:
 def _draw_quartiles(axes: Axes, rows: Sequence[tuple[int, Quartiles]], *, results: int) -> None:
     """Mark the median and the quartiles of each result above the data of a panel.
 
-    Parameters
-    ----------
-    rows
-        The place of each result among all, and its quartiles along the horizontal axis.
-    results
-        The number of all results.
+    `rows`: the place of each result among all, and its quartiles along the horizontal axis;
+    `results`: the number of all results.
     """
     for index, (low, median, high) in rows:  # NaN is not drawn
         height = 1 - (index + 0.5) * 0.06

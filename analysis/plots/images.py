@@ -81,14 +81,9 @@ def _draw_row(
 ) -> NDArray[np.int64]:
     """Draw pictures as one image, and return their left edges; one image each would take longer.
 
-    Parameters
-    ----------
-    pictures
-        (picture, y, x), or with colours (picture, y, x, 3), from 0 to 1. NaN is white.
-    below
-        A text below each picture, or nothing.
-    columns
-        The pictures for which there is space.
+    `pictures`: (picture, y, x), or with colours (picture, y, x, 3), from 0 to 1. NaN is white.
+    `below`: a text below each picture, or nothing.
+    `columns`: the pictures for which there is space.
     """
     count, height, width, *colours = pictures.shape
     left = np.arange(columns) * (width + max(1, round(_GAP * width)))

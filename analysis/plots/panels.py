@@ -40,20 +40,12 @@ def panels(
 ) -> dict[str, Axes]:
     """Return a panel per name, in rows of a new figure or the user's axes.
 
-    Parameters
-    ----------
-    size, margin
-        Width and height in inches on a screen: of a panel, and what the figure has in addition.
-    xlabel
-        The label of the horizontal axis, which panels of a new figure then share.
-    ax
-        The user's axes.
-    most
-        The largest number of panels per row.
-    pictures, texts
-        As for `new_figure`; texts are those of a panel.
-    options
-        Of `Figure.subplots`.
+    `size`, `margin`: width and height in inches on a screen: of a panel, and what the figure has in
+        addition.
+    `xlabel`: the label of the horizontal axis, which panels of a new figure then share.
+    `most`: the largest number of panels per row.
+    `pictures`, `texts`: as for `new_figure`; texts are those of a panel.
+    `options`: of `Figure.subplots`.
     """
     if ax is not None:
         axes, lowest = _of_user(ax, names), len(names)
@@ -110,12 +102,8 @@ def head(
 ) -> None:
     """Set the title of a panel, and below it a note with a value of each result.
 
-    Parameters
-    ----------
-    values
-        The place of each result among all, which gives its line, and its value.
-    marks
-        Whether results have markers instead of lines.
+    `values`: the place of each result among all, which gives its line, and its value; `marks`:
+    whether results have markers instead of lines.
     """
     grid, figure = _grid_of(axes), figure_of([axes])
     width = figure.get_figwidth()
@@ -176,16 +164,10 @@ def share_legend(
 ) -> None:
     """Make one legend of all panels: outside a new figure's panels, or in the user's first axes.
 
-    Parameters
-    ----------
-    ax
-        The user's axes, if there are any.
-    more
-        Further entries, with labels.
-    loc
-        The place in a new figure, which grows by the height of a legend above its panels.
-    style
-        Settings of the legend.
+    `ax`: the user's axes, if there are any.
+    `more`: further entries, with labels.
+    `loc`: the place in a new figure, which grows by the height of a legend above its panels.
+    `style`: settings of the legend.
     """
     several = list(axes)
     handles: dict[str, Artist] = {}

@@ -100,18 +100,11 @@ def joined(*names: str) -> str:
 class Measure(Generic[T]):
     """A measure that a figure draws, given or computed.
 
-    Parameters
-    ----------
-    name
-        In errors, in the plural.
-    of
-        The function of a result, and of a layer where there is one.
-    kind
-        The class of its values.
-    needs
-        The dimensions or variables that the figure reads.
-    sizes
-        The least and the largest number of neurons of a layer that is drawn by default.
+    `name`: in errors, in the plural.
+    `of`: the function of a result, and of a layer where there is one.
+    `kind`: the class of its values.
+    `needs`: the dimensions or variables that the figure reads.
+    `sizes`: the least and the largest number of neurons of a layer that is drawn by default.
     """
 
     name: str

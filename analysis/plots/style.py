@@ -148,12 +148,8 @@ def styled(draw: Callable[P, Figure]) -> Callable[P, Figure]:
 def new_figure(width: float, height: float, *, pictures: bool = False, texts: float = 0) -> Figure:
     """Return an empty figure of a size in inches on a screen, with automatic layout.
 
-    Parameters
-    ----------
-    pictures
-        Whether the height follows the width, because panels have a fixed aspect.
-    texts
-        The part of the height that texts take, which does not follow the width.
+    `pictures`: whether the height follows the width, because panels have a fixed aspect; `texts`:
+    the part of the height that texts take, which does not follow the width.
     """
     style = _current.get()
     if style.width is not None:

@@ -76,18 +76,11 @@ def illustrate(
 ) -> list[Illustration]:
     """Illustrate outputs, firing, responses to the images, and training, in this order.
 
-    Parameters
-    ----------
-    results
-        The results by name.
-    measured
-        `bioae.analysis.statistics` of each result.
-    metrics
-        The files of training metrics by the names of the runs.
-    metrics_keys
-        The metrics to draw; by default all that change.
-    images
-        The number of images to draw.
+    `results`: the results by name.
+    `measured`: `bioae.analysis.statistics` of each result.
+    `metrics`: the files of training metrics by the names of the runs.
+    `metrics_keys`: the metrics to draw; by default all that change.
+    `images`: the number of images to draw.
     """
     drawn = [*_outputs(results, images), *_firing(measured), *_code(results), *_first(results)]
     for place, (name, tree) in enumerate(results.items(), 1):

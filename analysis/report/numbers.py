@@ -32,13 +32,10 @@ _CORTEX = (
 def to_numbers(measures: Measures) -> Record:
     """Return the numbers of all results by name, and those of the first also at the top level.
 
-    Returns
-    -------
-    dict
-        ``layers`` and ``reconstruction`` (null of another task) of the first result; the same,
-        ``undefined``, ``cortex``, ``attributes`` and the layers that cannot fire (``not_firing``)
-        of each under ``results.NAME``, where the scores of other tasks are in ``scores`` and
-        ``confusion``; ``comparisons``; ``definitions``.
+    Returns ``layers`` and ``reconstruction`` (null of another task) of the first result; the same,
+    ``undefined``, ``cortex``, ``attributes`` and the layers that cannot fire (``not_firing``) of
+    each under ``results.NAME``, where the scores of other tasks are in ``scores`` and
+    ``confusion``; ``comparisons``; ``definitions``.
     """
     results = {name: _result(measures, name) for name in measures.statistics}
     first = next(iter(results.values()))

@@ -122,10 +122,7 @@ def count_blocks(
 ) -> Iterator[tuple[int, NDArray[np.int64]]]:
     """Read the spike counts by blocks of whole examples, in their order.
 
-    Yields
-    ------
-    tuple
-        The position of the block's first example, and its counts (example, neuron).
+    Yields the position of the block's first example, and its counts (example, neuron).
     """
     counts = layer_data(tree, layer)["spike_count"].transpose("example", "neuron").variable
     examples, neurons = counts.shape

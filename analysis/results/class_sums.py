@@ -17,14 +17,8 @@ from bioae.analysis.results.repeats import stimulus_index
 class ClassSums(NamedTuple):
     """Exact sums of spike counts and of their squares.
 
-    Attributes
-    ----------
-    total, squares
-        (class, neuron) int64
-    sizes
-        (class,) Number of examples.
-    of_example
-        (example,) Index of the class of each example.
+    `total`, `squares`: (class, neuron) int64; `sizes`: (class,) Number of examples; `of_example`:
+    (example,) Index of the class of each example.
     """
 
     total: NDArray[np.int64]

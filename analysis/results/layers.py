@@ -93,10 +93,7 @@ def open_result(path: Path | str, *, lazy: bool = False) -> xr.DataTree:
 def readable(path: Path | str, *, anywhere: bool = False) -> Iterator[None]:
     """Turn errors of reading a file into a `ResultError` that calls it damaged.
 
-    Parameters
-    ----------
-    anywhere
-        Whether all errors count, and not only those within the libraries that read values.
+    `anywhere`: whether all errors count, and not only those within the libraries that read values.
     """
     try:
         yield

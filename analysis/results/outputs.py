@@ -108,11 +108,8 @@ def output_blocks(
 ) -> Iterator[tuple[int, NDArray[np.float64], NDArray[np.float64] | None]]:
     """Read the outputs, and their targets where known, by blocks of whole examples.
 
-    Yields
-    ------
-    tuple
-        The position of the block's first example; its outputs, (example, unit) or
-        (example, time, unit); and its targets, of the same shape.
+    Yields the position of the block's first example; its outputs, (example, unit) or (example,
+    time, unit); and its targets, of the same shape.
     """
     names = [name for name in ("output", "target") if name in tree.variables]
     if "output" not in names:

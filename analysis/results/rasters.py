@@ -71,10 +71,7 @@ def rasters(
 
     A raster holds fewer than 2**24 places, or a single example.
 
-    Parameters
-    ----------
-    chosen
-        Neurons, by index, each once.
+    `chosen`: neurons, by index, each once.
     """
     length = steps(tree)
     row = np.full(layer_data(tree, layer).sizes["neuron"], -1)

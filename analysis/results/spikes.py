@@ -58,12 +58,8 @@ class Spikes(NamedTuple):
 class Trains(NamedTuple):
     """The spikes of a block, sorted by neuron, example and time.
 
-    Attributes
-    ----------
-    bounds
-        (neuron + 1,) The spikes of neuron n are at ``bounds[n]:bounds[n + 1]``.
-    position, step
-        (spike,) As in `Spikes`.
+    `bounds`: (neuron + 1,) The spikes of neuron n are at ``bounds[n]:bounds[n + 1]``; `position`,
+    `step`: (spike,) As in `Spikes`.
     """
 
     bounds: NDArray[np.int64]

@@ -153,12 +153,8 @@ def draw_parameters(
     Values (neuron) are in base units, within the bounds of the model's ``[trainable]``, else of the
     sign of the mean; they depend on `key` and `seed` alone.
 
-    Parameters
-    ----------
-    placed, name
-        The layer and the parameter.
-    mean, variation
-        Its mean, a number or an array (neuron), and its coefficient of variation.
+    `placed`, `name`: the layer and the parameter; `mean`, `variation`: its mean, a number or an
+    array (neuron), and its coefficient of variation.
     """
     from scipy.special import ndtr, ndtri
 

@@ -26,17 +26,11 @@ if TYPE_CHECKING:
 class Slot(NamedTuple):
     """The place of an array among those that a layer learns.
 
-    Attributes
-    ----------
-    owner
-        The name of the weights of a pathway; of persistent variables of neurons, the layer.
-    kind
-        ``"synapse"``, ``"pre"`` or ``"post"`` for traces of a side, or ``"neuron"``.
-    variable
-        The variable of the rule or of the neurons.
-    shape
-        (target, source) for synapses, or (synapse,) where they are listed, (source,) and (target,)
-        for traces, (neuron,) for neurons.
+    `owner`: the name of the weights of a pathway; of persistent variables of neurons, the layer.
+    `kind`: ``"synapse"``, ``"pre"`` or ``"post"`` for traces of a side, or ``"neuron"``.
+    `variable`: the variable of the rule or of the neurons.
+    `shape`: (target, source) for synapses, or (synapse,) where they are listed, (source,) and
+        (target,) for traces, (neuron,) for neurons.
     """
 
     owner: str

@@ -44,17 +44,12 @@ def starting_state(
 
     Weights of rules in the order of a script stay as they are.
 
-    Parameters
-    ----------
-    layers
-        The layers of the network.
-    arrays
-        Its arrays; persistent variables of rules that have none start from the values in the
+    `layers`: the layers of the network.
+    `arrays`: its arrays; persistent variables of rules that have none start from the values in the
         synapse model.
-    dt
-        The time step in seconds.
-    normalised
-        The names of weights that are normalised, which may exceed the bounds of their rule.
+    `dt`: the time step in seconds.
+    `normalised`: the names of weights that are normalised, which may exceed the bounds of their
+        rule.
     """
     check_rules(layers, dt)
     if not any(placed.slots for placed in layers):
@@ -86,19 +81,11 @@ def starting_state(
 class PlasticState:
     """Learned state of a network: weights, connections, and persistent variables.
 
-    Parameters
-    ----------
-    layers
-        The layers of the network.
-    arrays
-        Its arrays.
+    `layers`: the layers of the network.
 
-    Attributes
-    ----------
-    arrays
-        Those that learn, in double precision: ``LAYER.weight`` and ``LAYER.weight_VARIABLE`` of
-        synapses (target, source), of traces (source,) or (target,), and ``LAYER.PARAMETER`` of
-        neurons (neuron,).
+    `arrays`: those that learn, in double precision: ``LAYER.weight`` and ``LAYER.weight_VARIABLE``
+    of synapses (target, source), of traces (source,) or (target,), and ``LAYER.PARAMETER`` of
+    neurons (neuron,).
     """
 
     def __init__(self, layers: Iterable[PlacedLayer], arrays: Arrays | None = None) -> None:
@@ -114,12 +101,8 @@ class PlasticState:
     def get(self, owner: str, kind: str) -> dict[str, NDArray[np.float64]]:
         """Return values by variable.
 
-        Parameters
-        ----------
-        owner
-            The name of the weights of a pathway, or a layer whose neurons learn.
-        kind
-            ``"synapse"``, a side of traces, ``"pre"`` or ``"post"``, or ``"neuron"``.
+        `owner`: the name of the weights of a pathway, or a layer whose neurons learn; `kind`:
+        ``"synapse"``, a side of traces, ``"pre"`` or ``"post"``, or ``"neuron"``.
         """
         return {
             slot.variable: self.arrays[name]

@@ -30,31 +30,18 @@ SIGNS = {"positive": 1.0, "negative": -1.0}
 class PlacedProjection:
     """A projection in a network.
 
-    Attributes
-    ----------
-    name
-        The name of its weights (``POPULATION.weight``).
-    source
-        The name of the population that it comes from, or `ENCODER`.
-    source_shape, shape
-        The shapes of the source and of the target.
-    layer
-        Its connections, as those of a layer that receives it.
-    number
-        Its number among the network's projections, on which random numbers depend.
-    lag
-        The steps from a spike, in the source's window, to its arrival in the target's, without a
+    `name`: the name of its weights (``POPULATION.weight``).
+    `source`: the name of the population that it comes from, or `ENCODER`.
+    `source_shape`, `shape`: the shapes of the source and of the target.
+    `layer`: its connections, as those of a layer that receives it.
+    `number`: its number among the network's projections, on which random numbers depend.
+    `lag`: the steps from a spike, in the source's window, to its arrival in the target's, without a
         delay: 0 from the layer before, 1 within a population.
-    own
-        Whether the target is the source, and its spikes of the lead-in count.
-    autapses
-        Whether a neuron projects to itself, where the target is the source.
-    target
-        The variable that its spikes add to; None: the neuron model's `input`.
-    delay, initial, gain, sign
-        See `LayerBase`.
-    synapse
-        The synapse model by which it learns; None: it does not.
+    `own`: whether the target is the source, and its spikes of the lead-in count.
+    `autapses`: whether a neuron projects to itself, where the target is the source.
+    `target`: the variable that its spikes add to; None: the neuron model's `input`.
+    `delay`, `initial`, `gain`, `sign`: see `LayerBase`.
+    `synapse`: the synapse model by which it learns; None: it does not.
     """
 
     name: str
@@ -132,18 +119,11 @@ class PlacedProjection:
 class Place(NamedTuple):
     """The place of a layer or population in its network.
 
-    Attributes
-    ----------
-    layer
-        Its description.
-    number
-        Its number in the network, from 1.
-    depth
-        The steps by which its window begins later than the input's.
-    shape
-        The shape of its neurons.
-    projections
-        The projections to it, each with the name of its synapse model, and the place of that key.
+    `number`: its number in the network, from 1.
+    `depth`: the steps by which its window begins later than the input's.
+    `shape`: the shape of its neurons.
+    `projections`: the projections to it, each with the name of its synapse model, and the place of
+        that key.
     """
 
     layer: PopulationBase

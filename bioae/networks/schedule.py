@@ -134,15 +134,9 @@ class Timing:
 class LearningSteps:
     """The steps of the target's window in which a pathway learns, see `docs/timing.md`.
 
-    Attributes
-    ----------
-    first
-        The step of the first spikes that teach as they arrive: variables of synapses are reset
-        in it, and integrated in those that follow.
-    own
-        The step of the first spikes of the target that teach.
-    last
-        The last step for both.
+    `first`: the step of the first spikes that teach as they arrive: variables of synapses are reset
+    in it, and integrated in those that follow; `own`: the step of the first spikes of the target
+    that teach; `last`: the last step for both.
     """
 
     first: int

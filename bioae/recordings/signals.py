@@ -22,10 +22,8 @@ def signal(values: Any, where: str, *, gaps: bool = False) -> tuple[Signal, Quan
 
     With `gaps`, NaN is allowed in some places.
 
-    Raises
-    ------
-    DataError
-        If the values are no such numbers, or are quantities of other libraries than Brian2.
+    Raises `DataError` if the values are no such numbers, or are quantities of other libraries than
+    Brian2.
     """
     what, expected = "the values do not fit", "numbers or a quantity, (time) or (trial, time)"
     if has_unit(values) and not _is_brian2(values):

@@ -52,21 +52,11 @@ class IsolatedNeuron:
     Under several drives there is a copy per drive; copies differ in their input and share their
     noise.
 
-    Parameters
-    ----------
-    model
-        The neuron model.
-    dt
-        The time step in seconds.
-    parameters
-        Numbers in base units that replace the model's own, by name.
-    schedule
-        The order of operations within a step.
+    `dt`: the time step in seconds; `parameters`: numbers in base units that replace the model's
+    own, by name; `schedule`: the order of operations within a step.
 
-    Raises
-    ------
-    ModelError
-        If the model cannot be lowered, has no parameter of such a name, or a value does not fit.
+    Raises `ModelError` if the model cannot be lowered, has no parameter of such a name, or a value
+    does not fit.
     """
 
     def __init__(
@@ -117,17 +107,10 @@ class IsolatedNeuron:
     def step(self, drive: ArrayLike = 0.0, *, fires: bool = True) -> NDArray[np.bool_]:
         """Run one step.
 
-        Parameters
-        ----------
-        drive
-            The sum of network weights that arrives, one number per copy (copy).
-        fires
-            Whether the neuron may fire; otherwise a potential above threshold is not reset.
+        `drive`: the sum of network weights that arrives, one number per copy (copy); `fires`:
+        whether the neuron may fire; otherwise a potential above threshold is not reset.
 
-        Returns
-        -------
-        NDArray
-            Spikes (copy), or a single value where all copies are still the same.
+        Returns spikes (copy), or a single value where all copies are still the same.
         """
         values, stepper = self.values, self._stepper
         values["t"] = np.asarray(self._step * self.dt)
@@ -207,10 +190,7 @@ def time_step(model: NeuronModel, dt: str | Quantity | None = None) -> float:
 def steps_of(text: str | Quantity, dt: float, name: str, *, least: int = 1) -> int:
     """Return a time in steps, rounded to the nearest.
 
-    Raises
-    ------
-    InputError
-        If it is shorter than `least` steps, or not finite.
+    Raises `InputError` if it is shorter than `least` steps, or not finite.
     """
     steps = float(evaluate(text, dimensions_of=_SECOND, where=name)) / dt
     if not least - 0.5 <= steps < np.inf:

@@ -31,20 +31,12 @@ Arrays = Mapping[str, NDArray[Any]]
 class Checkpoint(Table):
     """The state of a run between two updates.
 
-    Attributes
-    ----------
-    kind
-        The kind of what is trained.
-    config
-        The configuration, as plain data.
-    data
-        The hashes of the data, by their part.
-    position
-        The position of the run, as its kind describes it.
-    records
-        The metrics so far.
-    threads
-        The number of threads, on which the last bits of sums depend.
+    `kind`: the kind of what is trained.
+    `config`: the configuration, as plain data.
+    `data`: the hashes of the data, by their part.
+    `position`: the position of the run, as its kind describes it.
+    `records`: the metrics so far.
+    `threads`: the number of threads, on which the last bits of sums depend.
     """
 
     version: int = VERSION
@@ -68,10 +60,7 @@ def save(path: Path, checkpoint: Checkpoint, arrays: Arrays) -> None:
 def load(path: Path) -> tuple[Checkpoint, dict[str, NDArray[Any]]]:
     """Read a checkpoint and its arrays.
 
-    Raises
-    ------
-    ArtefactError
-        If it is truncated, foreign or of another version.
+    Raises `ArtefactError` if it is truncated, foreign or of another version.
     """
     try:
         with safe_open(path, framework="numpy") as file:
@@ -103,10 +92,7 @@ def arrays_of(
 ) -> dict[str, NDArray[Any]]:
     """Return the arrays of a kind, the first part of their names, by the names that a run needs.
 
-    Raises
-    ------
-    ArtefactError
-        If the checkpoint at `where` has other ones.
+    Raises `ArtefactError` if the checkpoint at `where` has other ones.
     """
     prefix = f"{kind}/"
     stored = {n.removeprefix(prefix): each for n, each in arrays.items() if n.startswith(prefix)}
@@ -124,10 +110,7 @@ def check_config(
 ) -> None:
     """Reject a configuration that differs from the checkpoint at `where`, except in `free` keys.
 
-    Raises
-    ------
-    NetworkError
-        Naming the first key that differs.
+    Raises `NetworkError` naming the first key that differs.
     """
     before, now = dict(_flat(stored)), dict(_flat(current))
     # The start is named before the network that follows from it.
@@ -143,10 +126,7 @@ def check_config(
 def check_data(stored: Mapping[str, str], current: Mapping[str, str], where: str) -> None:
     """Reject other data than those of the checkpoint at `where`, by the hashes of their parts.
 
-    Raises
-    ------
-    DataError
-        Naming the first part that differs.
+    Raises `DataError` naming the first part that differs.
     """
     for part, digest in current.items():
         before = stored.get(part, "none")

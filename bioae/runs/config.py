@@ -23,10 +23,7 @@ _FILE = "training configuration"
 def tables_of(source: Mapping[str, Any] | Path | str) -> tuple[Mapping[str, Any], str | None]:
     """Return the tables of a configuration, and their file, if they are read from one.
 
-    Raises
-    ------
-    NetworkError
-        If there is no such file, or it is not TOML.
+    Raises `NetworkError` if there is no such file, or it is not TOML.
     """
     if isinstance(source, Mapping):
         return source, None

@@ -32,11 +32,8 @@ _NETWORK = {"network.toml", "weights.safetensors", CONFIG}
 def check_folder(out: Path | str, *, resume: bool = False, overwrite: bool = False) -> Path:
     """Return the folder of a run, which is empty or missing, or whose run is resumed or replaced.
 
-    Raises
-    ------
-    OutputError
-        If it holds something else, or what a run would replace is not of a run, or it cannot be
-        written.
+    Raises `OutputError` if it holds something else, or what a run would replace is not of a run, or
+    it cannot be written.
     """
     out = as_path(out, OutputError, "output")
     empty = out.is_dir() and all(path.name == _LOCK for path in out.iterdir())
@@ -81,10 +78,7 @@ def clear(out: Path, keep: Collection[str] = ()) -> None:
 def alone_in(out: Path) -> Iterator[None]:
     """Keep other processes from training in a folder, which is made if there is none.
 
-    Raises
-    ------
-    OutputError
-        On entry, if another process trains there.
+    Raises `OutputError`, on entry, if another process trains there.
     """
     out.mkdir(parents=True, exist_ok=True)
     lock = FileLock(out / _LOCK)

@@ -122,18 +122,11 @@ def run(
     A resumed run gives bit for bit the result of an uninterrupted one, on the same machine and with
     the same versions. An interrupted run keeps its progress.
 
-    Parameters
-    ----------
-    make
-        Returns what is trained, once the folder is known to be free. It is given the artefact from
-        which a resumed run starts, if there is one.
-    out, resume, overwrite, progress
-        As for `bioae.train`.
+    `make`: returns what is trained, once the folder is known to be free. It is given the artefact
+        from which a resumed run starts, if there is one.
+    `out`, `resume`, `overwrite`, `progress`: as for `bioae.train`.
 
-    Raises
-    ------
-    ArtefactError, NetworkError, DataError, OutputError
-        As `bioae.train`.
+    Raises `ArtefactError`, `NetworkError`, `DataError` or `OutputError` as `bioae.train`.
     """
     if out is None:
         if resume:

@@ -30,14 +30,9 @@ class Splits(NamedTuple):
 class Given(NamedTuple):
     """Data in any form, in place of those that a configuration names.
 
-    Attributes
-    ----------
-    train
-        To train on, those for validation included; the training split of a name or a path.
-    test
-        To test on; None: the test split of a name or a path, or none.
-    options
-        Labels, layout and others, see `bioae.datasets.convert`, of `train`.
+    `train`: to train on, those for validation included; the training split of a name or a path;
+    `test`: to test on; None: the test split of a name or a path, or none; `options`: labels, layout
+    and others, see `bioae.datasets.convert`, of `train`.
     """
 
     train: Data | Any
@@ -55,10 +50,8 @@ def splits(
     described ones. A network without input is presented nothing, once or `data.train` times; a
     single example without a target is used to train and validate.
 
-    Raises
-    ------
-    DataError
-        If there are none, they do not fit the network, or nothing would remain to train on.
+    Raises `DataError` if there are none, they do not fit the network, or nothing would remain to
+    train on.
     """
     test: Data | None = None
     task = task or network.task
@@ -86,24 +79,13 @@ def held_out(data: Data, part: float, seed: int) -> tuple[Data, Data]:
 
     Where there are labels it is stratified: each class contributes its share, up to one example.
 
-    Parameters
-    ----------
-    data
-        The data to cut from.
-    part
-        The number of examples to hold out (an integer), or their fraction (below 1).
-    seed
-        The seed of the choice, which depends on nothing else but the examples.
+    `data`: the data to cut from; `part`: the number of examples to hold out (an integer), or their
+    fraction (below 1); `seed`: the seed of the choice, which depends on nothing else but the
+    examples.
 
-    Returns
-    -------
-    tuple
-        The remaining examples in their order, and those held out.
+    Returns the remaining examples in their order, and those held out.
 
-    Raises
-    ------
-    DataError
-        If no example would remain.
+    Raises `DataError` if no example would remain.
     """
     total = len(data)
     count = part if isinstance(part, int) else max(round(part * total), 1)

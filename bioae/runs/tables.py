@@ -112,10 +112,7 @@ class OptimiserSettings(Table):
     ) -> Self | None:
         """Return the settings of an optimiser; None if there is none.
 
-        Raises
-        ------
-        NetworkError
-            If they do not fit.
+        Raises `NetworkError` if they do not fit.
         """
         rate = {} if learning_rate is None else {"learning_rate": learning_rate}
         if optimiser is None:

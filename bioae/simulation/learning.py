@@ -85,18 +85,12 @@ def in_parts(
 ) -> Generator[tuple[slice, Chunk, Learner], None, None]:
     """Yield parts of the examples, the network's activity, and the learner afterwards.
 
-    Parameters
-    ----------
-    engine
-        The engine of the network that learns, see
-        `bioae.networks.network.Network.learner`.
-    size
-        The number of presentations of a part, rounded up to whole batches; None: chosen to bound
-        memory.
-    held
-        The modulators (example), see `bioae.networks.plasticity.check_held`.
-    before
-        The presentations from which the network has learned already, for the periods of rewiring.
+    `engine`: the engine of the network that learns, see `bioae.networks.network.Network.learner`.
+    `size`: the number of presentations of a part, rounded up to whole batches; None: chosen to
+        bound memory.
+    `held`: the modulators (example), see `bioae.networks.plasticity.check_held`.
+    `before`: the presentations from which the network has learned already, for the periods of
+        rewiring.
     """
     batch = updates.batch_size
     size = max(1, min(size or engine.chunk_size, len(presented)))

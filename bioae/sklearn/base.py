@@ -140,14 +140,8 @@ def dense(
 ) -> dict[str, Any]:
     """Return the table of a network, connected all to all, whose outputs are potentials.
 
-    Parameters
-    ----------
-    features
-        The number of features.
-    hidden
-        The number of neurons of each spiking layer, by name, in order.
-    output, fields
-        Further keys of the output layer and of the network.
+    `features`: the number of features; `hidden`: the number of neurons of each spiking layer, by
+    name, in order; `output`, `fields`: further keys of the output layer and of the network.
     """
     gains = [4.0, *(1.0 for _ in hidden)]  # currents are weaker than spikes
     return {

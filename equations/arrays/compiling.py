@@ -38,23 +38,14 @@ def compile_statements(
 ) -> Callable[..., tuple[Any, ...]]:
     """Compile statements to a function on arrays.
 
-    Parameters
-    ----------
-    statements
-        The statements, in the order in which they run.
-    arguments
-        The names that the function takes, in order.
-    results
-        The names whose values it returns, as a tuple.
-    functions
-        See `bioae.equations.arrays.functions.array_functions`.
-    write
-        Returns the Python code that writes a value to its target; `functions` are ``_fn[name]``.
+    `statements`: the statements, in the order in which they run.
+    `arguments`: the names that the function takes, in order.
+    `results`: the names whose values it returns, as a tuple.
+    `functions`: see `bioae.equations.arrays.functions.array_functions`.
+    `write`: returns the Python code that writes a value to its target; `functions` are
+        ``_fn[name]``.
 
-    Returns
-    -------
-    Callable
-        Takes arrays, returns a tuple of arrays. Nothing happens in place.
+    Returns takes arrays, returns a tuple of arrays. Nothing happens in place.
     """
     lines = [f"def step({', '.join(arguments)}):"]
     for statement in statements:
@@ -74,10 +65,7 @@ def compile_expression(
 ) -> Callable[[Mapping[str, Array]], Array]:
     """Compile an expression to a function of a mapping from names to arrays.
 
-    Parameters
-    ----------
-    functions
-        See `bioae.equations.arrays.functions.array_functions`.
+    `functions`: see `bioae.equations.arrays.functions.array_functions`.
     """
     names = tuple(sorted(expression.names))
     function = compile_statements([Statement("_value", expression)], names, ["_value"], functions)
@@ -87,11 +75,8 @@ def compile_expression(
 def running(frame: FrameType) -> tuple[Statement, ast.expr | None]:
     """Return the statement that a frame of `SOURCE` runs, and the operation in it.
 
-    Returns
-    -------
-    tuple
-        The statement, and the part of its value whose operation runs as it is written there, such
-        as a power where the code calls ``sqrt``; None if it is not part of the value.
+    Returns the statement, and the part of its value whose operation runs as it is written there,
+    such as a power where the code calls ``sqrt``; None if it is not part of the value.
     """
     number = frame.f_lineno - 1
     statement: Statement = frame.f_globals[_STATEMENTS][number]

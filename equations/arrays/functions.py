@@ -17,20 +17,13 @@ from bioae.equations.operators import LEAST_INTEGER, POWERS
 def array_functions(xp: Any, dtype: Any = None) -> Mapping[str, Callable[..., Any]]:
     """Return Brian2's functions and Python's operators as functions of arrays.
 
-    Parameters
-    ----------
-    xp
-        A module of array functions with NumPy's names: `numpy` or `torch`.
-    dtype
-        The type of numbers, and of ``int`` of a condition; float64 by default. It must be that of
-        the arrays: PyTorch's default would silently lower their precision.
+    `xp`: a module of array functions with NumPy's names: `numpy` or `torch`.
+    `dtype`: the type of numbers, and of ``int`` of a condition; float64 by default. It must be that
+        of the arrays: PyTorch's default would silently lower their precision.
 
-    Returns
-    -------
-    Mapping
-        Brian2's functions by their names; ``mod``, ``floordiv``, ``square`` and ``reciprocal``, see
-        `bioae.equations.operators`; ``and``, ``or``, ``not``, ``select``; ``number``, which makes
-        an array of a Python number; and ``lookup``, the value of a timed array at a time.
+    Returns Brian2's functions by their names; ``mod``, ``floordiv``, ``square`` and ``reciprocal``,
+    see `bioae.equations.operators`; ``and``, ``or``, ``not``, ``select``; ``number``, which makes
+    an array of a Python number; and ``lookup``, the value of a timed array at a time.
     """
     dtype = xp.float64 if dtype is None else dtype
     ours = {

@@ -63,12 +63,8 @@ def constant_values(
 ) -> Values:
     """Return the values of the program's constants in float64: scalars, or arrays (neuron).
 
-    Parameters
-    ----------
-    parameters
-        Its parameters in base units: scalars, or arrays (neuron).
-    dt, n
-        The time step in seconds, and the number of neurons.
+    `parameters`: its parameters in base units: scalars, or arrays (neuron); `dt`, `n`: the time
+    step in seconds, and the number of neurons.
     """
     return Start(program, dt, n).constants(parameters)
 
@@ -87,25 +83,14 @@ def initial_state(
     Variables that are drawn for each presentation (`Program.random_start`) are 0 here. A model with
     noise settles once: all presentations start from the state in which that one run ended.
 
-    Parameters
-    ----------
-    program, parameters, dt, n
-        See `constant_values`.
-    noise
-        Returns the random numbers of a step, counted from the first presentation's start: steps
-        before it are negative. It may be None for a model that does not settle in noise.
-    settled
-        Whether to let it settle; if not, the state is the one from which settling begins.
+    `program`, `parameters`, `dt`, `n`: see `constant_values`.
+    `noise`: returns the random numbers of a step, counted from the first presentation's start:
+        steps before it are negative. It may be None for a model that does not settle in noise.
+    `settled`: whether to let it settle; if not, the state is the one from which settling begins.
 
-    Returns
-    -------
-    dict
-        By variable, an array (neuron), or one without dimensions where it is shared.
+    Returns by variable, an array (neuron), or one without dimensions where it is shared.
 
-    Raises
-    ------
-    ModelError
-        If settling does not end in finite numbers.
+    Raises `ModelError` if settling does not end in finite numbers.
     """
     return Start(program, dt, n).state(parameters, noise=noise, settled=settled)
 
@@ -113,15 +98,9 @@ def initial_state(
 class Start:
     """The constants and the initial state of a population, compiled once for all parameters.
 
-    Parameters
-    ----------
-    program, dt, n
-        See `constant_values`.
+    `program`, `dt`, `n`: see `constant_values`.
 
-    Raises
-    ------
-    ModelError
-        If an interval of the model is not a multiple of the time step.
+    Raises `ModelError` if an interval of the model is not a multiple of the time step.
     """
 
     def __init__(self, program: Program, dt: float, n: int) -> None:

@@ -21,16 +21,10 @@ Array = Any
 class Block:
     """Statements, compiled to run on a mapping from names to arrays.
 
-    Parameters
-    ----------
-    statements
-        The statements, in the order in which they run.
-    keep
-        The targets that are written back; any other is temporary.
-    functions, write
-        See `compile_statements`.
-    also
-        Names that `write` reads.
+    `statements`: the statements, in the order in which they run.
+    `keep`: the targets that are written back; any other is temporary.
+    `functions`, `write`: see `compile_statements`.
+    `also`: names that `write` reads.
     """
 
     def __init__(
@@ -68,18 +62,12 @@ def guarded(statement: Statement, value: str) -> str:
 class Stepper:
     """The blocks of one time step of a program; the schedule decides their order.
 
-    Parameters
-    ----------
-    functions
-        See `bioae.equations.arrays.functions.array_functions`; ``_fired`` is true for the neurons
-        that fired.
-    write_update, write_reset, write_spike
-        How a block writes a state, as Python code; by default the update writes all neurons, and
-        the others those that fired.
-    guard
-        How a guarded statement is written: by default where the neuron is not refractory.
-    reads
-        Names that these ways of writing read in addition to those of the statements.
+    `functions`: see `bioae.equations.arrays.functions.array_functions`; ``_fired`` is true for the
+        neurons that fired.
+    `write_update`, `write_reset`, `write_spike`: how a block writes a state, as Python code; by
+        default the update writes all neurons, and the others those that fired.
+    `guard`: how a guarded statement is written: by default where the neuron is not refractory.
+    `reads`: names that these ways of writing read in addition to those of the statements.
     """
 
     def __init__(

@@ -48,18 +48,11 @@ def check_model(
 ) -> None:
     """Check every string of a model.
 
-    Parameters
-    ----------
-    equations, parameters
-        Its declarations: see `bioae.equations.declarations`.
-    copied
-        See `bioae.equations.declarations.copied_variables`.
+    `equations`, `parameters`: its declarations: see `bioae.equations.declarations`; `copied`: see
+    `bioae.equations.declarations.copied_variables`.
 
-    Raises
-    ------
-    ModelError
-        If one is malformed, names something unknown, has the wrong unit, or writes a variable that
-        it may not write.
+    Raises `ModelError` if one is malformed, names something unknown, has the wrong unit, or writes
+    a variable that it may not write.
     """
     checks = _Checks(model, equations, parameters, copied)
     checks.equations()

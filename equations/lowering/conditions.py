@@ -17,15 +17,9 @@ from bioae.errors import ModelError, shortened
 def check_integrated(parsed: Sequence[Any], *, where: str) -> None:
     """Reject conditions among the numbers of equations: SymPy cannot read them.
 
-    Parameters
-    ----------
-    parsed
-        The equations, as `bioae.equations.language.parsed_equations` returns them.
+    `parsed`: the equations, as `bioae.equations.language.parsed_equations` returns them.
 
-    Raises
-    ------
-    ModelError
-        If there is one, or an equation is beyond a limit.
+    Raises `ModelError` if there is one, or an equation is beyond a limit.
     """
     texts = {
         each["identifier"]: parse_expression(each["expression"], where=where, random=True)
@@ -59,10 +53,7 @@ def with_numbers(expression: Expression, conditions: AbstractSet[str]) -> Expres
 
     Libraries and languages differ in the arithmetic of true and false.
 
-    Parameters
-    ----------
-    conditions
-        The names of variables that are true or false.
+    `conditions`: the names of variables that are true or false.
     """
     return expression.rewritten(_Numbers(conditions))
 

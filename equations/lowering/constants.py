@@ -36,18 +36,11 @@ def check_constants(
 ) -> None:
     """Check the parameters of a model, and the constants that its program derives from them.
 
-    Parameters
-    ----------
-    equations, parameters
-        The declarations of its model: see `bioae.equations.declarations`.
-    compiled
-        Returns an expression as a function of a mapping from names to arrays.
+    `equations`, `parameters`: the declarations of its model: see `bioae.equations.declarations`;
+    `compiled`: returns an expression as a function of a mapping from names to arrays.
 
-    Raises
-    ------
-    ModelError
-        If an expression divides by constants that are 0 or by a time that is not positive, a
-        constant is not finite, or the refractory time is negative or too long.
+    Raises `ModelError` if an expression divides by constants that are 0 or by a time that is not
+    positive, a constant is not finite, or the refractory time is negative or too long.
     """
     _check_times(program.model, equations, parameters)
     _check_refractory(program.model, parameters)

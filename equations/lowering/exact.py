@@ -46,10 +46,7 @@ class TooSlowError(ModelError):
 class Exact:
     """Brian2's method ``exact``, under the time limit.
 
-    Parameters
-    ----------
-    aliases
-        Other names of variables, see `bioae.equations.lowering.probing.group_of`.
+    `aliases`: other names of variables, see `bioae.equations.lowering.probing.group_of`.
     """
 
     def __init__(self, model: NeuronModel, aliases: Mapping[str, str]) -> None:
@@ -62,12 +59,8 @@ class Exact:
     ) -> str:
         """Return the integration step, as Brian2's state updaters do.
 
-        Raises
-        ------
-        TooSlowError
-            If it takes too long.
-        UnsupportedEquationsException
-            If the equations cannot be integrated exactly.
+        Raises `TooSlowError` if it takes too long; `UnsupportedEquationsException` if the equations
+        cannot be integrated exactly.
         """
         coupled = _hard(equations, variables)
         if not coupled or equations.is_stochastic or not sys.executable:

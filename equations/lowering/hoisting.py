@@ -22,16 +22,10 @@ class Hoist:
     become constants: so ``exp(-dt*int(not_refractory)/tau)`` costs no exponential either. The
     one for active neurons must be finite, as in any model that has states.
 
-    Parameters
-    ----------
-    constant
-        The names that do not change over time.
-    literals
-        The values of units, by name.
-    inline
-        The expressions of subexpressions, by name.
-    conditions
-        The names of variables that are true or false; may change between calls.
+    `constant`: the names that do not change over time.
+    `literals`: the values of units, by name.
+    `inline`: the expressions of subexpressions, by name.
+    `conditions`: the names of variables that are true or false; may change between calls.
     """
 
     def __init__(

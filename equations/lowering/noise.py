@@ -31,13 +31,8 @@ def in_order_of_text(assignments: Iterable[Assignment], equations: str) -> list[
 
     Brian2 iterates over a set of the noise variables, whose order changes from session to session.
 
-    Parameters
-    ----------
-    assignments
-        The integration step: neighbours that differ only in the noise variable of their targets,
-        such as ``xi_a`` and ``xi_b``, are independent.
-    equations
-        The text of the equations.
+    `assignments`: the integration step: neighbours that differ only in the noise variable of their
+    targets, such as ``xi_a`` and ``xi_b``, are independent; `equations`: the text of the equations.
     """
     order = {name: place for place, name in enumerate(dict.fromkeys(_NOISE.findall(equations)))}
     longest_first = sorted(order, key=len, reverse=True)
@@ -63,10 +58,7 @@ class Draws:
     def __call__(self, expression: Expression, *, shared: bool = False) -> Expression:
         """Return the expression with a new name for each call in it.
 
-        Parameters
-        ----------
-        shared
-            Whether its value is the same for all neurons.
+        `shared`: whether its value is the same for all neurons.
         """
         before = len(self.by_name)
         named = expression.rewritten(_Name(self.by_name, shared))
@@ -91,12 +83,9 @@ class _Name(ast.NodeTransformer):
 def with_background_noise(program: Program, deviation: float) -> Program:
     """Return a program that receives Gaussian background input in every step.
 
-    Parameters
-    ----------
-    deviation
-        The standard deviation in network weights per square root of a millisecond: that of a step
-        is `deviation` times ``sqrt(dt/ms)``. Where inhibition arrives at a separate variable, so do
-        negative numbers.
+    `deviation`: the standard deviation in network weights per square root of a millisecond: that of
+        a step is `deviation` times ``sqrt(dt/ms)``. Where inhibition arrives at a separate
+        variable, so do negative numbers.
     """
     constant = Expression(f"{deviation!r}*sqrt(dt/0.001)")
     return _with_background(program, constant, "normal", f"{BACKGROUND}*{BACKGROUND_DRAW}")
@@ -105,14 +94,10 @@ def with_background_noise(program: Program, deviation: float) -> Program:
 def with_background_spikes(program: Program, weight: float, rate: float) -> Program:
     """Return a program that receives background spikes.
 
-    Parameters
-    ----------
-    weight
-        The network weight of a background spike. Where inhibition arrives at a separate variable,
-        so does a negative weight.
-    rate
-        Their rate in Hz: in each step there is one with probability ``rate*dt``, independent of all
-        others.
+    `weight`: the network weight of a background spike. Where inhibition arrives at a separate
+        variable, so does a negative weight.
+    `rate`: their rate in Hz: in each step there is one with probability ``rate*dt``, independent of
+        all others.
     """
     amount = f"{weight!r}*int({BACKGROUND_DRAW} < {BACKGROUND})"
     return _with_background(program, Expression(f"{rate!r}*dt"), "uniform", amount)

@@ -41,21 +41,12 @@ class Probe:
     Variables have another name inside Brian2 where SymPy uses theirs (``E``, ``S``, ``beta``) for
     something else, which would mislead Brian2.
 
-    Parameters
-    ----------
-    declared
-        Its equations: see `bioae.equations.declarations`.
+    `declared`: its equations: see `bioae.equations.declarations`.
 
-    Attributes
-    ----------
-    equations
-        The equations as Brian2 completes them: with refractoriness, and with variables in place
-        of subexpressions that are constant over a step.
+    `equations`: the equations as Brian2 completes them: with refractoriness, and with variables in
+    place of subexpressions that are constant over a step.
 
-    Raises
-    ------
-    ModelError
-        If Brian2 rejects the equations.
+    Raises `ModelError` if Brian2 rejects the equations.
     """
 
     def __init__(self, model: NeuronModel, declared: Equations) -> None:
@@ -183,14 +174,8 @@ def group_of(
 ) -> NeuronGroup:
     """Return a model's neuron as a group that never runs.
 
-    Parameters
-    ----------
-    model, declared
-        See `Probe`.
-    aliases
-        Other names for some of its variables.
-    method
-        As Brian2 takes it.
+    `model`, `declared`: see `Probe`; `aliases`: other names for some of its variables; `method`: as
+    Brian2 takes it.
     """
 
     def aliased(text: str | None) -> Any:

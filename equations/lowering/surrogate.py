@@ -37,27 +37,14 @@ def read_surrogate(
     the larger; ``not`` changes the sign. A Boolean variable has no distance; the distance of a
     threshold that consists of such variables passes no gradient.
 
-    Parameters
-    ----------
-    model
-        The neuron model; if it has a ``[surrogate]``, that is returned.
-    threshold
-        The condition, with names for its random numbers.
-    conditions
-        The Boolean variables, with the expressions of those that are subexpressions.
-    states
-        The other variables, and their units.
-    inline
-        The expressions of other subexpressions.
-    values
-        The parameters' values.
-    means
-        The means of the random numbers, by name: scales contain them instead.
+    `model`: the neuron model; if it has a ``[surrogate]``, that is returned.
+    `threshold`: the condition, with names for its random numbers.
+    `conditions`: the Boolean variables, with the expressions of those that are subexpressions.
+    `states`: the other variables, and their units.
+    `inline`: the expressions of other subexpressions.
+    `means`: the means of the random numbers, by name: scales contain them instead.
 
-    Raises
-    ------
-    ModelError
-        If the file gives a constant scale that is not positive and finite.
+    Raises `ModelError` if the file gives a constant scale that is not positive and finite.
     """
     if model.surrogate is not None:
         return _checked(model, model.surrogate, values)

@@ -34,10 +34,8 @@ _ONE = Expression("1")
 class Product:
     """A product of a number of the source, one of the target, and one of the weight.
 
-    Attributes
-    ----------
-    pre, post, synapse
-        The factors; each names variables of its kind, parameters and constants only.
+    `pre`, `post`, `synapse`: the factors; each names variables of its kind, parameters and
+    constants only.
     """
 
     pre: Expression = _ONE
@@ -49,15 +47,10 @@ class Product:
 class Change:
     """The value of a weight after a block of statements.
 
-    Attributes
-    ----------
-    value
-        The new weight before its bounds; it names the results of statements of the block.
-    low, high
-        Its bounds, expressions of parameters; None: it has none.
-    products
-        Products whose sum is `value` less the weight; None if there are none such, or the block
-        changes other variables of the synapse.
+    `value`: the new weight before its bounds; it names the results of statements of the block.
+    `low`, `high`: its bounds, expressions of parameters; None: it has none.
+    `products`: products whose sum is `value` less the weight; None if there are none such, or the
+        block changes other variables of the synapse.
     """
 
     value: Expression
@@ -167,10 +160,8 @@ def _constant(*nodes: ast.expr) -> bool:
 def _kinds(node: ast.AST) -> set[str]:
     """Return the kinds of the variables that an expression names.
 
-    Raises
-    ------
-    _NoProductError
-        If one is neither of a side nor the weight, such as another variable of the synapse.
+    Raises `_NoProductError` if one is neither of a side nor the weight, such as another variable of
+    the synapse.
     """
     kinds = set()
     for each in ast.walk(node):

@@ -32,12 +32,7 @@ def rule_numbers(rule: Rule, dt: float) -> dict[str, NDArray[np.float64]]:
 def change_bounds(change: Change, numbers: Mapping[str, Any]) -> tuple[float, float]:
     """Return the bounds of a weight after a block of statements; infinite if it has none.
 
-    Parameters
-    ----------
-    change
-        The change of the weight.
-    numbers
-        Those of `rule_numbers`.
+    `change`: the change of the weight; `numbers`: those of `rule_numbers`.
     """
     if change.low is None or change.high is None:
         return -np.inf, np.inf
@@ -51,15 +46,10 @@ def change_bounds(change: Change, numbers: Mapping[str, Any]) -> tuple[float, fl
 def weight_bounds(rule: Rule, dt: float) -> tuple[float, float]:
     """Return the least and the largest weight that a rule sets; infinite without bounds.
 
-    Parameters
-    ----------
-    dt
-        The time step in seconds.
+    `dt`: the time step in seconds.
 
-    Raises
-    ------
-    ModelError
-        If a lower bound is above the upper one, or the rule is in the order of a script.
+    Raises `ModelError` if a lower bound is above the upper one, or the rule is in the order of a
+    script.
     """
     rule.check_phases()
     numbers = rule_numbers(rule, dt)
@@ -83,10 +73,7 @@ def weight_bounds(rule: Rule, dt: float) -> tuple[float, float]:
 def usual_range(low: float, high: float) -> tuple[float, float]:
     """Return a finite range of weights of one sign within the bounds of a rule.
 
-    Parameters
-    ----------
-    low, high
-        The bounds. It is 0 to 1 if they are infinite, or far on both sides of 0.
+    `low`, `high`: the bounds. It is 0 to 1 if they are infinite, or far on both sides of 0.
     """
     if low < 0 < high:
         return 0.0, min(high, 1.0)
@@ -104,10 +91,7 @@ def rule_start(rule: Rule, dt: float) -> dict[str, float]:
 def persistent_start(rule: Rule, dt: float) -> dict[str, float]:
     """Return the values of persistent variables before any learning, by their names in statements.
 
-    Parameters
-    ----------
-    dt
-        The time step in seconds.
+    `dt`: the time step in seconds.
     """
     starts = {"synapse": rule_start(rule, dt)}
     for side, program in rule.traces.items():

@@ -33,15 +33,11 @@ RANGE_BITS = 51 - GRID_BITS
 def named(kind: str, name: str) -> str:
     """Return the name in a rule's statements of a variable of a kind.
 
-    Parameters
-    ----------
-    kind
-        A side for its trace, ``"neuron"`` for a number of the target's neuron, ``"signal"`` for one
-        that is sent back to it, ``"psi"`` for one of its threshold, ``"synapse"`` for a variable of
-        a synapse, ``"layer"`` for a number of the target's layer, ``"held"``,
+    `kind`: a side for its trace, ``"neuron"`` for a number of the target's neuron, ``"signal"`` for
+        one that is sent back to it, ``"psi"`` for one of its threshold, ``"synapse"`` for a
+        variable of a synapse, ``"layer"`` for a number of the target's layer, ``"held"``,
         ``"parameter"``, or ``"constant"`` of a time step.
-    name
-        The name in the model.
+    `name`: the name in the model.
     """
     return f"{RESERVED_PREFIX}{kind}_{name}"
 
@@ -68,13 +64,8 @@ _TO_GRID = f"{{0}} + {3 * 2.0**27!r} - {3 * 2.0**27!r}"
 class Block:
     """Statements of synapses, each with a different target.
 
-    Attributes
-    ----------
-    statements
-        They read variables by the names of `named`.
-    results
-        The targets that are new values, by the name of the variable: `WEIGHT`, one of ``[synapse]
-        equations``, or `DELIVERED`.
+    `statements`: they read variables by the names of `named`; `results`: the targets that are new
+    values, by the name of the variable: `WEIGHT`, one of ``[synapse] equations``, or `DELIVERED`.
     """
 
     statements: Statements = ()
@@ -109,14 +100,8 @@ class Exchange:
 
     They name parameters, the weight, connections that exist, and persistent variables.
 
-    Attributes
-    ----------
-    score
-        The score of a connection.
-    new_weight
-        The weight with which a new one begins.
-    draws
-        The random numbers that they draw, by their names in them.
+    `score`: the score of a connection; `new_weight`: the weight with which a new one begins;
+    `draws`: the random numbers that they draw, by their names in them.
     """
 
     score: Expression

@@ -50,10 +50,7 @@ class Scope:
     def add(self, name: str, expression: Expression, unit: Dimension, key: str) -> None:
         """Add a name.
 
-        Raises
-        ------
-        ModelError
-            If it is there already; `key` is the part of the file that declares it.
+        Raises `ModelError` if it is there already; `key` is the part of the file that declares it.
         """
         if name in self.known:
             raise ModelError(
@@ -65,10 +62,7 @@ class Scope:
     def value(self, expression: Expression, where: str) -> Expression:
         """Return an expression with these names and the values of units substituted.
 
-        Raises
-        ------
-        ModelError
-            If a name is unknown, or it draws random numbers.
+        Raises `ModelError` if a name is unknown, or it draws random numbers.
         """
         drawn: frozenset[str] = frozenset()
         if self.draws is not None:
@@ -119,10 +113,7 @@ class Scope:
     def unit(self, expression: Expression, where: str) -> Dimension:
         """Return the unit of an expression.
 
-        Raises
-        ------
-        ModelError
-            If its units are inconsistent.
+        Raises `ModelError` if its units are inconsistent.
         """
         dimensions = {name: Quantity(v).dim for name, v in constants().items()} | self.units
         variables: dict[str, Any] = {
@@ -137,10 +128,7 @@ class Scope:
     def number(self, text: str, where: str, *, unit: Dimension | None = None) -> Expression:
         """Return the expression of a number, with these names substituted.
 
-        Raises
-        ------
-        ModelError
-            If it is none, names something else, or its unit is not the given one.
+        Raises `ModelError` if it is none, names something else, or its unit is not the given one.
         """
         expression = parse_expression(text, where=where, random=True)
         value, found = self.value(expression, where), self.unit(expression, where)
@@ -154,17 +142,10 @@ class Scope:
     def add_subexpressions(self, equations: Equations, key: str) -> dict[str, Expression]:
         """Add subexpressions, in the order in which they depend on each other.
 
-        Parameters
-        ----------
-        equations
-            The equations, of which only subexpressions count.
-        key
-            The part of the file, named in errors.
+        `equations`: the equations, of which only subexpressions count; `key`: the part of the file,
+        named in errors.
 
-        Returns
-        -------
-        dict
-            Their expressions, with all names put in.
+        Returns their expressions, with all names put in.
         """
         where = f"{self.where}, {key}"
         found = {}
@@ -179,14 +160,8 @@ class Scope:
     def block(self, key: str, code: str | None, written: Collection[str]) -> Block:
         """Return the statements of a synapse.
 
-        Parameters
-        ----------
-        key
-            The key of ``[synapse]``.
-        code
-            Their text; None: an empty block.
-        written
-            The names that they may write, and of which they have to write one.
+        `key`: the key of ``[synapse]``; `code`: their text; None: an empty block; `written`: the
+        names that they may write, and of which they have to write one.
         """
         if code is None:
             return Block()

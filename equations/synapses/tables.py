@@ -29,14 +29,8 @@ _KEYS = {"reset": "on_spike"}
 class Tables:
     """The equations of a synapse model, with the names of parameters that Brian2 allows.
 
-    Attributes
-    ----------
-    where
-        The file, named in errors.
-    names
-        The expressions that stand for parameters in equations, by their names in the file.
-    values
-        The parameters, by their names in the file.
+    `where`: the file, named in errors; `names`: the expressions that stand for parameters in
+    equations, by their names in the file; `values`: the parameters, by their names in the file.
     """
 
     def __init__(self, model: SynapseModel) -> None:
@@ -90,10 +84,7 @@ class Tables:
     ) -> NeuronModel:
         """Return the equations of a table as a neuron that never fires by itself.
 
-        Raises
-        ------
-        ModelError
-            If they do not fit.
+        Raises `ModelError` if they do not fit.
         """
         kind = "trace" if table in SIDES else "variable"
         states = self._states(equations, table, kind)

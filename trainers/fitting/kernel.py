@@ -55,16 +55,11 @@ class DrivenKernel:
     ) -> Losses:
         """Compare sets of parameters with a recording.
 
-        Parameters
-        ----------
-        values
-            The values of `initial`, and of the names of `terms`, by name: (set).
-        slopes
-            Their derivatives with respect to the free parameters, by pair of names: (set).
-        settle
-            Steps without input before the recording.
-        weights
-            Of the spikes, and of the voltage, with which the residuals are multiplied already.
+        `values`: the values of `initial`, and of the names of `terms`, by name: (set).
+        `slopes`: their derivatives with respect to the free parameters, by pair of names: (set).
+        `settle`: steps without input before the recording.
+        `weights`: of the spikes, and of the voltage, with which the residuals are multiplied
+            already.
         """
         sets, trials = len(values[self.source.names[0]]), len(drive.signal)
         lanes, count = sets * trials, len(self.source.request.parameters)

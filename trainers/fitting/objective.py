@@ -40,19 +40,12 @@ from bioae.trainers.mirror.trained import Scale, TrainedParameter
 class CompiledObjective:
     """The loss of free parameters on a recording.
 
-    Parameters
-    ----------
-    model
-        The driven neuron model, whose `trainable` has the bounds of its free parameters.
-    free, fixed
-        The free parameters, of the model and those of `bioae.trainers.fitting.terms`; and the
-        values of the latter that are not free.
-    potential
-        The variable that is compared with the recorded voltage.
-    weights
-        Of the spikes' and of the voltage's loss.
-    voltage_noise
-        The standard deviation of the voltage's noise, in base units.
+    `model`: the driven neuron model, whose `trainable` has the bounds of its free parameters.
+    `free`, `fixed`: the free parameters, of the model and those of `bioae.trainers.fitting.terms`;
+        and the values of the latter that are not free.
+    `potential`: the variable that is compared with the recorded voltage.
+    `weights`: of the spikes' and of the voltage's loss.
+    `voltage_noise`: the standard deviation of the voltage's noise, in base units.
     """
 
     def __init__(

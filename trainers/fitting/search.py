@@ -128,18 +128,11 @@ def descend(
 ) -> Descent:
     """Lower the loss of every start, or go on with a search that was interrupted, in place.
 
-    Parameters
-    ----------
-    couplings
-        The rate per ms at which the potential is pulled to the recorded one in each stage.
-    most
-        The most evaluations of a start in a stage.
-    merge
-        Whether starts that end a stage at about the same place go on as one.
-    save
-        Called with the state after each evaluation of all starts.
-    report
-        Called with the number of finished stages, and the smallest loss of the present one.
+    `couplings`: the rate per ms at which the potential is pulled to the recorded one in each stage.
+    `most`: the most evaluations of a start in a stage.
+    `merge`: whether starts that end a stage at about the same place go on as one.
+    `save`: called with the state after each evaluation of all starts.
+    `report`: called with the number of finished stages, and the smallest loss of the present one.
     """
     for stage in range(state.stage, len(couplings)):
         if not state.finished.any():

@@ -57,19 +57,11 @@ class Request:
 class DrivenSource:
     """The source of a driven neuron's steps.
 
-    Parameters
-    ----------
-    neuron
-        The mirror of the driven model; its resets are detached: they happen at recorded spikes.
-    initial
-        Its parameters, constants and initial states, see `NeuronMirror.constants`.
+    `neuron`: the mirror of the driven model; its resets are detached: they happen at recorded
+    spikes; `initial`: its parameters, constants and initial states, see `NeuronMirror.constants`.
 
-    Attributes
-    ----------
-    names
-        The values that it reads, in order: of `initial`, and of this module.
-    seeds
-        The pairs of a value and a free parameter whose derivatives it reads, in order.
+    `names`: the values that it reads, in order: of `initial`, and of this module; `seeds`: the
+    pairs of a value and a free parameter whose derivatives it reads, in order.
     """
 
     def __init__(

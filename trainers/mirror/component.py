@@ -16,16 +16,11 @@ from bioae.trainers.mirror.neuron import NeuronMirror, PopulationRun, Values
 class Member:
     """A population in a presentation: the values of its neurons, its spikes, and its records.
 
-    Parameters
-    ----------
-    arriving
-        The input from other populations than members, in each step of the period.
-    senders
-        Its projections from members: the source's name, whether it is this one, and the input.
-    record
-        The values to record at the end of each step of the window.
-    keep
-        Whether to return the input of each step, which a read-out needs.
+    `arriving`: the input from other populations than members, in each step of the period.
+    `senders`: its projections from members: the source's name, whether it is this one, and the
+        input.
+    `record`: the values to record at the end of each step of the window.
+    `keep`: whether to return the input of each step, which a read-out needs.
     """
 
     def __init__(

@@ -53,11 +53,8 @@ def with_bounds(
 ) -> NeuronModel:
     """Return a neuron model with other bounds of trained parameters, texts by parameter.
 
-    Raises
-    ------
-    NetworkError
-        If there is no such parameter, or bounds have another unit, are not in order, or exclude
-        the parameter's value.
+    Raises `NetworkError` if there is no such parameter, or bounds have another unit, are not in
+    order, or exclude the parameter's value.
     """
     if not bounds:
         return model
@@ -84,11 +81,8 @@ def trained_starts(
 
     `values` are those of all parameters in base units; `model` has the bounds.
 
-    Raises
-    ------
-    NetworkError
-        If a parameter of which each neuron is to get its own cannot differ between neurons, has the
-        name of an array of weights, or another parameter follows from it.
+    Raises `NetworkError` if a parameter of which each neuron is to get its own cannot differ
+    between neurons, has the name of an array of weights, or another parameter follows from it.
     """
     starts = {}
     for name, start in values.items():
@@ -121,11 +115,8 @@ def delay_bounds(
 
     `ends` are the bounds as text, `start` the initial delays in steps.
 
-    Raises
-    ------
-    NetworkError
-        If the bounds are no times of a presentation, leave no choice of a delay, or exclude an
-        initial one; or the synapses of the projection are listed one by one.
+    Raises `NetworkError` if the bounds are no times of a presentation, leave no choice of a delay,
+    or exclude an initial one; or the synapses of the projection are listed one by one.
     """
     where = f"trained delays of {projection.name!r}"
     if projection.layer.listed:

@@ -53,18 +53,11 @@ _STEPPED = frozenset({"int", "floor", "ceil", "sign", "timestep"})
 class SpikeTimes:
     """The shifts of the spikes of a population; its methods change the values of a step.
 
-    Parameters
-    ----------
-    population
-        The neurons of a lowered model, and their steps.
-    backward
-        The options, with the spike derivative `Exact`.
+    `population`: the neurons of a lowered model, and their steps; `backward`: the options, with the
+    spike derivative `Exact`.
 
-    Raises
-    ------
-    NetworkError
-        If the model's spikes have no times with a derivative, or the options change gradients that
-        are part of it.
+    Raises `NetworkError` if the model's spikes have no times with a derivative, or the options
+    change gradients that are part of it.
     """
 
     def __init__(self, population: Population, backward: Backward) -> None:
@@ -143,10 +136,7 @@ def warn_of_jumps(programs: Iterable[Program]) -> None:
 def latency(spikes: Tensor) -> Tensor:
     """Return zeros with the gradient of the steps that are left at the first spikes.
 
-    Parameters
-    ----------
-    spikes
-        The spikes (time, example, ...), with the gradient of their times.
+    `spikes`: the spikes (time, example, ...), with the gradient of their times.
     """
     first = (spikes.detach().cumsum(0) == 0).sum(0)
     clock = torch.arange(len(spikes)).view(-1, *[1] * first.ndim).to(spikes)
@@ -158,14 +148,8 @@ def latency(spikes: Tensor) -> Tensor:
 def shifted(crossed: Tensor, distance: Tensor, rise: Tensor) -> Tensor:
     """Return zeros: the shifts of spikes, whose gradient is that of their times.
 
-    Parameters
-    ----------
-    crossed
-        Whether the neuron fired by rising through the threshold.
-    distance
-        The distance to threshold.
-    rise
-        Its rate of change per second, positive.
+    `crossed`: whether the neuron fired by rising through the threshold; `distance`: the distance to
+    threshold; `rise`: its rate of change per second, positive.
     """
     zeros: Tensor = _Shifted.apply(crossed, distance, rise)  # type: ignore[no-untyped-call]
     return zeros

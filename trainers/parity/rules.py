@@ -122,21 +122,14 @@ def rule_parity(
 ) -> RuleParity:
     """Compare a learning rule in the mirror with Brian2.
 
-    Parameters
-    ----------
-    model
-        The synapse model. The period of its ``[structure]`` is at most half of the presentations.
-    engines, target
-        See `bioae.trainers.parity.comparison.compare`.
-    neuron
-        The neuron model of the network, see `rule_network`.
-    size
-        `neurons` in both layers together (40), and `steps` (50) of `examples` (20) presentations.
+    `model`: the synapse model. The period of its ``[structure]`` is at most half of the
+        presentations.
+    `engines`, `target`: see `bioae.trainers.parity.comparison.compare`.
+    `neuron`: the neuron model of the network, see `rule_network`.
+    `size`: `neurons` in both layers together (40), and `steps` (50) of `examples` (20)
+        presentations.
 
-    Raises
-    ------
-    ModelError
-        If no input makes half of the neurons fire, or the rule runs in Brian2 only.
+    Raises `ModelError` if no input makes half of the neurons fire, or the rule runs in Brian2 only.
     """
     lower_synapse(model).check_phases()
     lower_synapse(model).check_alone()

@@ -19,12 +19,7 @@ _Functions = Mapping[str, Callable[..., Any]]
 class SummedProducts:
     """The sum over examples of a change that is a sum of products.
 
-    Parameters
-    ----------
-    products
-        See `bioae.equations.synapses.changes.Change`.
-    functions
-        Those of PyTorch.
+    `products`: see `bioae.equations.synapses.changes.Change`.
     """
 
     def __init__(self, products: tuple[Product, ...], functions: _Functions) -> None:
@@ -45,16 +40,9 @@ class SummedProducts:
     ) -> Tensor:
         """Return the sum (source, target).
 
-        Parameters
-        ----------
-        values
-            Values of the products' names: numbers of sides (example, neuron), and the weights.
-        before, fired
-            Masks of the sources and of the targets that change (example, neuron); None: all.
-        like
-            The weights.
-        examples
-            The number of examples.
+        `values`: values of the products' names: numbers of sides (example, neuron), and the
+        weights; `before`, `fired`: masks of the sources and of the targets that change (example,
+        neuron); None: all; `examples`: the number of examples.
         """
         total = torch.zeros_like(like)
         for pre, post, synapse in self._products:

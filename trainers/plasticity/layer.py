@@ -32,16 +32,8 @@ Signals: TypeAlias = dict[tuple[str, str], Tensor]
 class LayerLearner:
     """A layer whose pathways learn by the rules of its synapse models.
 
-    Parameters
-    ----------
-    network
-        The network.
-    placed
-        The layer.
-    mirror
-        Its mirror, for neurons and for pathways that do not learn.
-    optimiser
-        The optimiser of weights that learn, see `PlasticPathway`.
+    `mirror`: its mirror, for neurons and for pathways that do not learn; `optimiser`: the optimiser
+    of weights that learn, see `PlasticPathway`.
     """
 
     def __init__(

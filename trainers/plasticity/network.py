@@ -36,14 +36,9 @@ LearningPart: TypeAlias = LayerLearner | PlasticPathway | TracesMirror
 class NetworkLearner(Learner):
     """A network that learns, presentation after presentation.
 
-    Parameters
-    ----------
-    network
-        The network as learning starts, see `bioae.networks.network.Network.learner`.
-    dtype
-        The type of numbers.
-    updates
-        The presentations that learn at once, and the optimiser of weights that learn.
+    `network`: the network as learning starts, see `bioae.networks.network.Network.learner`;
+    `dtype`: the type of numbers; `updates`: the presentations that learn at once, and the optimiser
+    of weights that learn.
     """
 
     def __init__(

@@ -14,13 +14,7 @@ from bioae.trainers.training.optimisers import optimiser
 
 
 class WeightOptimiser:
-    """An optimiser of one array of weights, in the direction of a rule's changes.
-
-    Parameters
-    ----------
-    settings
-        Its settings.
-    """
+    """An optimiser of one array of weights, in the direction of a rule's changes."""
 
     def __init__(self, settings: OptimiserSettings) -> None:
         self._settings = settings

@@ -38,29 +38,17 @@ _Compiled: TypeAlias = tuple[tuple[str, ...], tuple[str, ...], Callable[..., Any
 class PlasticPathway:
     """The synapses of a pathway that learns, (source, target) each.
 
-    Parameters
-    ----------
-    placed, name
-        The layer, and the name of its weights.
-    rule
-        The lowered synapse model.
-    dt
-        The time step in seconds.
-    like
-        A tensor of the type to use.
-    optimiser
-        The optimiser to which the changes of each step are given; None: they are added.
+    `placed`, `name`: the layer, and the name of its weights.
+    `rule`: the lowered synapse model.
+    `dt`: the time step in seconds.
+    `like`: a tensor of the type to use.
+    `optimiser`: the optimiser to which the changes of each step are given; None: they are added.
 
-    Attributes
-    ----------
-    traces
-        The traces of either side, by side.
-    recurrent
-        Whether the layer is also the source.
-    optimiser
-        The optimiser, if there is one.
-    neuron
-        The numbers of the target's neurons that the rule reads, by `Rule.neuron` (example, neuron).
+    `traces`: the traces of either side, by side.
+    `recurrent`: whether the layer is also the source.
+    `optimiser`: the optimiser, if there is one.
+    `neuron`: the numbers of the target's neurons that the rule reads, by `Rule.neuron` (example,
+        neuron).
     """
 
     def __init__(
@@ -183,16 +171,11 @@ class PlasticPathway:
         bounds apply, and are those of none of them: only a batch of one example learns as Brian2
         does. With an optimiser, the sum of the changes of all blocks is its negative gradient.
 
-        Parameters
-        ----------
-        step
-            The step of the target's window.
-        keys
-            The names of the blocks.
-        before, fired
-            The spikes of the source and of the target (example, neuron); None: no spikes.
-        since
-            The steps since `regularly` ran before.
+        `step`: the step of the target's window.
+        `keys`: the names of the blocks.
+        `before`, `fired`: the spikes of the source and of the target (example, neuron); None: no
+            spikes.
+        `since`: the steps since `regularly` ran before.
         """
         self._numbers[EVERY] = self.weights.new_tensor(self.rule.elapsed(since, self._dt))
         self._numbers[TIME] = self.weights.new_tensor(step * self._dt)

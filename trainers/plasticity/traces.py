@@ -17,18 +17,10 @@ from bioae.trainers.mirror.population import Population
 class TracesMirror:
     """The traces of the neurons of one side, (example, neuron) each.
 
-    Parameters
-    ----------
-    program
-        The lowered traces.
-    size
-        The number of neurons.
-    dt
-        The time step in seconds.
-    like
-        A tensor of the type to use.
-    persistent
-        Traces that presentations do not reset.
+    `size`: the number of neurons.
+    `dt`: the time step in seconds.
+    `like`: a tensor of the type to use.
+    `persistent`: traces that presentations do not reset.
     """
 
     def __init__(

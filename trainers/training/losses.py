@@ -27,10 +27,7 @@ Loss: TypeAlias = Callable[[Tensor, Tensor], Tensor]
 def squared_error(output: Tensor, target: Tensor) -> Tensor:
     """Return the sum of squared errors of each example, shape (example,).
 
-    Parameters
-    ----------
-    output, target
-        Shape (example, ...).
+    `output`, `target`: shape (example, ...).
     """
     return (output - target).square().flatten(1).sum(1)
 

@@ -149,21 +149,12 @@ def evaluate(
 ) -> dict[str, Tensor]:
     """Return the value of each term for one batch, by symbol, coefficient included.
 
-    Parameters
-    ----------
-    terms
-        The tables of the terms, by symbol.
-    activity
-        The mirror's activity for the batch.
-    weights
-        The weights of connections, by ``LAYER.weight``.
-    elapsed
-        The time since the terms came into force, in epochs, for their warm-ups.
+    `terms`: the tables of the terms, by symbol.
+    `activity`: the mirror's activity for the batch.
+    `weights`: the weights of connections, by ``LAYER.weight``.
+    `elapsed`: the time since the terms came into force, in epochs, for their warm-ups.
 
-    Raises
-    ------
-    NetworkError
-        If a term acts on no layer at all.
+    Raises `NetworkError` if a term acts on no layer at all.
     """
     readings = {name: LayerReading(layer) for name, layer in activity.layers.items()}
     return {

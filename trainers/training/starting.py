@@ -25,14 +25,9 @@ def starting_network(config: TrainingConfig, stored: Path | None = None) -> Netw
     If the configuration describes no network, the trained network's description is used. A run that
     is resumed has a `stored` start, and does not need the trained network again.
 
-    Raises
-    ------
-    ArtefactError
-        If there is no such trained network.
-    NetworkError
-        If the layers or shapes of the configuration's network differ from its own.
-    ModelError
-        If the neuron model does not fit, or cannot be calibrated.
+    Raises `ArtefactError` if there is no such trained network; `NetworkError` if the layers or
+    shapes of the configuration's network differ from its own; `ModelError` if the neuron model does
+    not fit, or cannot be calibrated.
     """
     init = config.training.init
     if init is None:

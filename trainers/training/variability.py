@@ -58,13 +58,9 @@ def noise(
 class WeightNoise:
     """Noise on the weights of connections that are currently trained.
 
-    Parameters
-    ----------
-    weights, synaptic
-        All weights, biases and neuron parameters; the names of those that are weights of
-        connections.
-    absent
-        The places of arrays without a connection, by name: nothing varies there.
+    `weights`, `synaptic`: all weights, biases and neuron parameters; the names of those that are
+    weights of connections; `absent`: the places of arrays without a connection, by name: nothing
+    varies there.
     """
 
     def __init__(

@@ -39,31 +39,15 @@ class Row(NamedTuple):
 class Builder:
     """The populations of a network, one after another, and the translation of each node.
 
-    Parameters
-    ----------
-    order
-        The graph.
-    source
-        Its input.
-    dt
-        The time step, in seconds and as text.
-    reset
-        The reset of neurons.
+    `dt`: the time step, in seconds and as text; `reset`: the reset of neurons.
 
-    Attributes
-    ----------
-    populations, projections
-        Their tables; without projections those of layers.
-    models, weights
-        The tables of neuron models, and the arrays of the network.
-    rows
-        The translation of each node.
-    shapes
-        The shape of each population by the name of its node, as NIR has it; None: of the input.
-    silent
-        The nodes of neurons that never fire.
-    late
-        What arrives later than in the graph, in words.
+    `populations`, `projections`: their tables; without projections those of layers.
+    `models`, `weights`: the tables of neuron models, and the arrays of the network.
+    `rows`: the translation of each node.
+    `shapes`: the shape of each population by the name of its node, as NIR has it; None: of the
+        input.
+    `silent`: the nodes of neurons that never fire.
+    `late`: what arrives later than in the graph, in words.
     """
 
     def __init__(

@@ -27,28 +27,17 @@ Shape = tuple[int, ...]
 class Fold:
     """Operations from one population to the next.
 
-    Attributes
-    ----------
-    shape
-        The shape of the output, as NIR has it.
-    source
-        The number of neurons of the source.
-    image
-        The source as a layer of (channel, y, x), over which a kernel may slide; None if the source
-        is no image.
-    kernel
-        The kernel; None for a matrix.
-    matrix
-        (target, source), an array or a sparse one; None for a kernel. Both are None for the
+    `shape`: the shape of the output, as NIR has it.
+    `source`: the number of neurons of the source.
+    `image`: the source as a layer of (channel, y, x), over which a kernel may slide; None if the
+        source is no image.
+    `kernel`: the kernel; None for a matrix.
+    `matrix`: (target, source), an array or a sparse one; None for a kernel. Both are None for the
         identity.
-    bias
-        Added to the output, per channel of a kernel or per target; None for 0.
-    delay
-        Of all connections, in seconds.
-    source_delay, target_delay
-        In addition, of each source and target; None for 0.
-    steps
-        What became of each node, in order.
+    `bias`: added to the output, per channel of a kernel or per target; None for 0.
+    `delay`: of all connections, in seconds.
+    `source_delay`, `target_delay`: in addition, of each source and target; None for 0.
+    `steps`: what became of each node, in order.
     """
 
     shape: Shape

@@ -24,20 +24,10 @@ MOST_UNROLLED = 2**24
 class Kernel:
     """A kernel of any form, and the images that it slides over.
 
-    Attributes
-    ----------
-    weight
-        (out, in / groups, y, x).
-    shape
-        (channel, y, x) of the images.
-    stride, dilation
-        Rows and columns.
-    padding
-        Rows of zeros above and below, and columns to the left and right.
-    groups
-        Groups of channels.
-    along_line
-        Whether the images are lines of one row.
+    `weight`: (out, in / groups, y, x).
+    `shape`: (channel, y, x) of the images.
+    `padding`: rows of zeros above and below, and columns to the left and right.
+    `along_line`: whether the images are lines of one row.
     """
 
     weight: Array

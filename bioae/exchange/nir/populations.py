@@ -27,14 +27,8 @@ _LOGGER = logging.getLogger("bioae")
 class Population:
     """Neurons of a layer.
 
-    Attributes
-    ----------
-    model
-        The neuron model.
-    parameters
-        Those that all neurons share, as text.
-    arrays
-        Those that differ, by name (neuron).
+    `parameters`: those that all neurons share, as text; `arrays`: those that differ, by name
+    (neuron).
     """
 
     model: NeuronModel

@@ -41,14 +41,7 @@ LEVELS = (0.05, 0.25, 0.5, 0.75, 0.95)
 class Evaluation:
     """Measures of a network on held-out data, with fixed weights.
 
-    Parameters
-    ----------
-    config
-        The run's configuration.
-    data
-        Its data.
-    simulated
-        Returns the result of a network on data.
+    `simulated`: returns the result of a network on data.
     """
 
     def __init__(

@@ -47,25 +47,11 @@ class Position(Table):
 class RuleTrainer(Trainer):
     """A network that learns by its synapse models.
 
-    Parameters
-    ----------
-    config
-        The configuration.
-    engine
-        Returns the engine of a network on a target.
-    start
-        The network that learns; by default one with drawn weights.
-    given
-        Data in place of those of the configuration.
+    `engine`: returns the engine of a network on a target; `start`: the network that learns; by
+    default one with drawn weights; `given`: data in place of those of the configuration.
 
-    Attributes
-    ----------
-    network
-        The current network.
-    moments
-        The state of the optimiser, by name; empty if there is none.
-    carried
-        The state after the last presentation by name, where it carries over.
+    `moments`: the state of the optimiser, by name; empty if there is none; `carried`: the state
+    after the last presentation by name, where it carries over.
     """
 
     kind: ClassVar[str] = "rules"

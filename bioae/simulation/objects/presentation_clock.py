@@ -45,24 +45,16 @@ _COUNT = f"{RESERVED_PREFIX}count"
 class PresentationClock:
     """The times of presentations in a run, which all groups of a built network share.
 
-    Parameters
-    ----------
-    draws
-        Whether a part of the network draws random numbers.
-    repeat
-        When an example is presented again.
+    `draws`: whether a part of the network draws random numbers; `repeat`: when an example is
+    presented again.
 
-    Attributes
-    ----------
-    keys
-        A group of ``seed`` and, for each presentation of a run, ``example`` and ``offset``; None
-        where nothing draws random numbers. They are variables, so that they may change between runs
-        of one build, and 64-bit integers, which a `TimedArray` cannot hold.
-    course
-        A group of the place of the ``example`` that is presented, the ``attempt``, counted from 0,
-        and the spikes ``fired`` in it, which decide on the next one; None: each is presented once.
-    shown
-        The recorder of examples, a row per presentation of the course.
+    `keys`: a group of ``seed`` and, for each presentation of a run, ``example`` and ``offset``;
+        None where nothing draws random numbers. They are variables, so that they may change between
+        runs of one build, and 64-bit integers, which a `TimedArray` cannot hold.
+    `course`: a group of the place of the ``example`` that is presented, the ``attempt``, counted
+        from 0, and the spikes ``fired`` in it, which decide on the next one; None: each is
+        presented once.
+    `shown`: the recorder of examples, a row per presentation of the course.
     """
 
     def __init__(

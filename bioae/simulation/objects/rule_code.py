@@ -31,18 +31,8 @@ def conditions(
 ) -> str:
     """Return statements of when spikes are delivered, and when the blocks of a rule run.
 
-    Parameters
-    ----------
-    rule
-        The lowered rule.
-    delivers
-        A condition for spikes that arrive; empty: always.
-    window
-        The steps in which the pathway learns.
-    clock
-        The presentation clock.
-    points
-        The targets of the network's task in a presentation, by steps.
+    `delivers`: a condition for spikes that arrive; empty: always; `window`: the steps in which the
+    pathway learns; `points`: the targets of the network's task in a presentation, by steps.
     """
     step, interval = f"{STEP}_post", rule.interval(clock.dt)
     inside = f"{PRESENTATION}_post >= 0 and {PRESENTATION}_post < {LEARNED}"

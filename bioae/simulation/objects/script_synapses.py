@@ -35,18 +35,8 @@ _ARRIVES, _TEACHES = f"{RESERVED_PREFIX}arrives", f"{RESERVED_PREFIX}teaches"
 class ScriptSynapses(Synapses):  # type: ignore[misc]
     """Synapses of a rule with ``timing = "script"``, one by one; variables are event-driven.
 
-    Parameters
-    ----------
-    pathway
-        The connections, with their delays.
-    rule
-        The lowered rule.
-    source, target
-        The groups.
-    start
-        The weights, and persistent variables, from which a run starts.
-    learning
-        Whether weights change.
+    `pathway`: the connections, with their delays; `start`: the weights, and persistent variables,
+    from which a run starts.
     """
 
     def __init__(

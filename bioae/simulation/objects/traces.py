@@ -19,16 +19,12 @@ from bioae.simulation.objects.presentation_clock import STEP, PresentationClock
 class Traces(Population):
     """Traces of neurons, integrated as neurons are, that change with their neurons' spikes.
 
-    Parameters
-    ----------
-    program
-        The lowered traces; its reset runs for each spike, after all pathways have learned from it.
-    neurons, depth
-        The neurons, and the depth of their layer in the network; 0 is the input.
-    clock, name
-        As for `Population`.
-    persistent
-        Traces that presentations do not reset, with the values from which they start (neuron).
+    `program`: the lowered traces; its reset runs for each spike, after all pathways have learned
+        from it.
+    `neurons`, `depth`: the neurons, and the depth of their layer in the network; 0 is the input.
+    `clock`, `name`: as for `Population`.
+    `persistent`: traces that presentations do not reset, with the values from which they start
+        (neuron).
     """
 
     def __init__(

@@ -60,19 +60,11 @@ class CompiledLayer:
     ) -> dict[str, Tensor]:
         """Run a presentation, or raise `Unsupported` if the layer cannot be compiled.
 
-        Parameters
-        ----------
-        send
-            Returns the input (step and example, *shape); not called if the layer is unsupported.
-        arriving
-            The names of the input.
-        recurrent
-            Returns the recurrent connections, if the layer has any.
+        `send`: returns the input (step and example, *shape); not called if the layer is
+        unsupported; `arriving`: the names of the input; `recurrent`: returns the recurrent
+        connections, if the layer has any.
 
-        Returns
-        -------
-        dict
-            By name, (time, example, *shape) or (example, *shape); sums with the prefix `SUM`.
+        Returns by name, (time, example, *shape) or (example, *shape); sums with the prefix `SUM`.
         """
         latency = None if recurrent is None else self._latency
         kernel, values, prefixes = self._prepared(tuple(arriving), requested, latency)
@@ -210,19 +202,11 @@ def _with_noise(arrived: Arrived, noise: Arrived, timeline: Timeline) -> tuple[A
 class Symbols:
     """The values of a population before a step, as symbols, and a mirror that steps them.
 
-    Parameters
-    ----------
-    initial
-        The values before the first step, by name.
-    prefix
-        The prefix of the population's names in the graph.
-    lookup
-        Returns the value of a timed array; by default a leaf, ``timed NAME``.
+    `initial`: the values before the first step, by name; `prefix`: the prefix of the population's
+    names in the graph; `lookup`: returns the value of a timed array; by default a leaf, ``timed
+    NAME``.
 
-    Raises
-    ------
-    Unsupported
-        If the population cannot be stepped neuron by neuron.
+    Raises `Unsupported` if the population cannot be stepped neuron by neuron.
     """
 
     def __init__(

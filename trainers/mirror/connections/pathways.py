@@ -96,28 +96,17 @@ class Wire:
 class Pathway(nn.Module):
     """An array of weights, each with a delay and a sign.
 
-    Parameters
-    ----------
-    connection, events
-        Return the sums of weights (batch, ...) from the source's output (batch, ...) and weights;
-        `events` is faster for sparse output, see `sums`.
-    shape
-        The shape of the target population.
-    delay, trained
-        The delay of each weight in steps, in their shape, a scalar if all are equal; and trained
-        delays that take its place.
-    lag
-        The steps from a spike, in the source's window, to its arrival in the target's, without a
+    `connection`, `events`: return the sums of weights (batch, ...) from the source's output (batch,
+        ...) and weights; `events` is faster for sparse output, see `sums`.
+    `shape`: the shape of the target population.
+    `delay`, `trained`: the delay of each weight in steps, in their shape, a scalar if all are
+        equal; and trained delays that take its place.
+    `lag`: the steps from a spike, in the source's window, to its arrival in the target's, without a
         delay.
-    target
-        The variable that all weights are added to; None: the model's `input`.
-    present
-        A mask of the weights that are connections, in their shape; all of them by default.
+    `target`: the variable that all weights are added to; None: the model's `input`.
+    `present`: a mask of the weights that are connections, in their shape; all of them by default.
 
-    Attributes
-    ----------
-    delays
-        The delays that weights have, or may have if they are trained, in order.
+    `delays`: the delays that weights have, or may have if they are trained, in order.
     """
 
     _delay: Tensor | None

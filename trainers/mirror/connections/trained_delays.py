@@ -16,14 +16,9 @@ from torch import Tensor, nn
 class TrainedDelays(nn.Module):
     """The delays of a projection, one or one for each weight, as they are trained.
 
-    Parameters
-    ----------
-    start
-        The initial delays in steps, a scalar or in the shape of the weights.
-    bounds
-        The smallest and the largest delay in steps.
-    present
-        A mask of the weights that are connections, in their shape; None: all of them.
+    `start`: the initial delays in steps, a scalar or in the shape of the weights; `bounds`: the
+    smallest and the largest delay in steps; `present`: a mask of the weights that are connections,
+    in their shape; None: all of them.
     """
 
     _present: Tensor | None
