@@ -18,7 +18,7 @@ from experiments.autoencoders.measures import (
 from experiments.common.agreement import no_difference, same_errors
 from experiments.common.figures import courses, dots
 from experiments.common.recipes import changed, read
-from experiments.runner.criteria import Criterion, Rows, difference, largest, mean
+from experiments.runner.criteria import Rows, claim, control, difference, largest, mean
 from experiments.runner.experiment import Column, Condition, Experiment
 from experiments.runner.trial import Trial
 
@@ -30,24 +30,17 @@ if TYPE_CHECKING:
 #: The numbers of passes over 50,000 training images.
 EPOCHS = {"50k": 1, "200k": 4, "800k": 16}
 
+#: No parameter of a neuron is trained.
+FIXED: dict[str, Any] = {"trainable": [], "learning_rates": {}}
+
 #: The recipe without one of its ingredients.
 WITHOUT: dict[str, tuple[str, dict[str, Any]]] = {
     "unregularised": ("no regulariser", {"regularisers": {"lambda2": 0.0}}),
-    "hard-reset": (
-        "reset to 0",
-        {"network": {"neurons": {"lif_wide": {"reset": "v = 0"}}}},
-    ),
-    "fixed-constants": (
-        "constants of neurons not trained",
-        {"training": {"trainable": [], "learning_rates": {}}},
-    ),
+    "hard-reset": ("reset to 0", {"network": {"neurons": {"lif_wide": {"reset": "v = 0"}}}}),
+    "fixed-constants": ("constants of neurons not trained", {"training": FIXED}),
     "membrane": (
         "the derivative of the paper, which cannot train time constants: none trained",
-        {
-            "training": {
-                "derivative": {"name": "membrane"}, "trainable": [], "learning_rates": {},
-            },
-        },
+        {"training": {"derivative": {"name": "membrane"}, **FIXED}},
     ),
     "bernoulli": (
         "random input spikes of rate 0.2",
@@ -56,14 +49,10 @@ WITHOUT: dict[str, tuple[str, dict[str, Any]]] = {
     "24-steps": ("24 steps", {"network": {"steps": 24}}),
     "narrow": (
         "16, 32, 32 and 16 channels",
-        {
-            "network": {
-                "layers": {
-                    "encoder1": {"channels": 16}, "encoder2": {"channels": 32},
-                    "decoder2": {"shape": [32, 4, 4]}, "decoder1": {"channels": 16},
-                },
-            },
-        },
+        {"network": {"layers": {
+            "encoder1": {"channels": 16}, "encoder2": {"channels": 32},
+            "decoder2": {"shape": [32, 4, 4]}, "decoder1": {"channels": 16},
+        }}},
     ),
     "paper-rates": ("learning rate 2e-3", {"training": {"learning_rate": 2e-3}}),
 }  # fmt: skip
@@ -101,6 +90,9 @@ BASELINES: dict[str, tuple[str, dict[str, Any]]] = {
     "vae": ("variational auto-encoder, beta = 0.1", {"kind": "variational", "beta": 0.1}),
 }
 
+#: The text, the epochs and the changes of principal components.
+PCA = "100 principal components", 1, {"baseline": {"kind": "pca"}}
+
 
 def run(trial: Trial) -> Mapping[str, float]:
     """Train on a data set of the condition, and measure on its test split."""
@@ -133,39 +125,30 @@ def _calibrated(trial: Trial, neuron: str, images: Data) -> dict[str, float]:
 
 
 def _condition(
-    text: str,
-    epochs: int,
-    changes: Mapping[str, Any] | None = None,
-    *,
-    of: str = "soft_reset",
-    data: str = "digits",
-    whole: bool = False,
-    seeds: int = 3,
-    quick: bool = False,
-) -> Condition:
-    tables = read(f"autoencoders/{of}")
-    if of == "conventional":
+    text: str, epochs: int, changes: Mapping[str, Any] | None = None, *, of: str = "soft_reset",
+    data: str = "digits", whole: bool = False, seeds: int = 3, quick: bool = False,
+) -> Condition:  # fmt: skip
+    tables, silent = read(f"autoencoders/{of}"), of == "conventional"
+    if silent:
         tables["network"] = read("autoencoders/soft_reset")["network"]
     tables = changed(tables, changes or {})
     settings = {"tables": tables, "epochs": epochs, "data": data, "whole": whole}
-    silent = of == "conventional"
     return Condition(text, settings, seeds=seeds, quick=quick, may_be_silent=silent)
 
 
 def _spiking() -> dict[str, Condition]:
+    lambda2 = "lambda2 = 4 with target 0.03"
     sparser = {"regularisers": {"lambda2": {"coefficient": 4.0, "target": 0.03}}}
     return {
         "spiking": _condition("the recipe", 16, whole=True, seeds=5, quick=True),
         "spiking-200k": _condition("the recipe, 200,000 presentations", 4),
         "spiking-50k": _condition("the recipe, 50,000 presentations", 1),
-        "sparser": _condition(
-            "lambda2 = 4 with target 0.03, 400,000 presentations", 8, sparser, seeds=5
-        ),
+        "sparser": _condition(f"{lambda2}, 400,000 presentations", 8, sparser, seeds=5),
     }
 
 
 def _baselines() -> dict[str, Condition]:
-    trained = {
+    conditions = {
         f"{name}-{size}" if size != "800k" else name: _condition(
             text if size == "800k" else f"{text}, {size[:-1]},000 presentations", epochs,
             {"baseline": baseline}, of="conventional", quick=name == "ae" and size == "800k",
@@ -173,12 +156,8 @@ def _baselines() -> dict[str, Condition]:
         for name, (text, baseline) in BASELINES.items()
         for size, epochs in EPOCHS.items()
     }  # fmt: skip
-    pca = {"baseline": {"kind": "pca"}}
-    return trained | {
-        "pca": _condition(
-            "100 principal components", 1, pca, of="conventional", seeds=1, quick=True
-        )
-    }
+    conditions["pca"] = _condition(*PCA, of="conventional", seeds=1, quick=True)
+    return conditions
 
 
 def _fashion() -> dict[str, Condition]:
@@ -197,10 +176,7 @@ def _fashion() -> dict[str, Condition]:
             "auto-encoder, linear latent layer, the recipe's shapes, 400,000 presentations", 8,
             linear, of="conventional", data="clothes",
         ),
-        "fashion-pca": _condition(
-            "100 principal components", 1, {"baseline": {"kind": "pca"}},
-            of="conventional", data="clothes", seeds=5,
-        ),
+        "fashion-pca": _condition(*PCA, of="conventional", data="clothes", seeds=5),
     }  # fmt: skip
 
 
@@ -210,12 +186,7 @@ def _neurons() -> dict[str, Condition]:
     for neuron, (text, epochs) in NEURONS.items():
         tables = read("autoencoders/soft_reset")
         init = {"model": SHIPPED, "neuron": neuron, "calibrate": "rate"}
-        tables["training"] |= {
-            "init": init,
-            "trainable": [],
-            "learning_rate": 2e-3,
-            "learning_rates": {},
-        }
+        tables["training"] |= {"init": init, "learning_rate": 2e-3, **FIXED}
         del tables["network"]
         conditions[neuron.replace("_", "-")] = Condition(
             f"`{neuron}` in `{SHIPPED}`, {text}",
@@ -234,21 +205,15 @@ def _without() -> dict[str, Condition]:
 
 def draw_courses(rows: Rows) -> Figure:
     """Squared error by the number of presentations, of the recipe and conventional networks."""
-    lines = {"spiking": "spiking"} | {name: name for name in BASELINES}
-    return courses(
-        rows,
-        "error",
-        {
-            "presentations of training images": {
-                line: {
-                    epochs * 50_000: name if size == "800k" else f"{name}-{size}"
-                    for size, epochs in EPOCHS.items()
-                }
-                for line, name in lines.items()
-            }
-        },
-        "squared error per image",
-    )
+    lines: dict[str, dict[float, str]] = {
+        name: {
+            epochs * 50_000: name if size == "800k" else f"{name}-{size}"
+            for size, epochs in EPOCHS.items()
+        }
+        for name in ("spiking", *BASELINES)
+    }
+    panels = {"presentations of training images": lines}
+    return courses(rows, "error", panels, "squared error per image")
 
 
 def draw_brian2(rows: Rows) -> Figure:
@@ -283,31 +248,21 @@ EXPERIMENT = Experiment(
         "few": 10, "epochs": 1,
     },
     criteria=(
-        Criterion("claim", "error on digits", mean("error", "spiking"), "<=", 2.3, 60.0),
-        Criterion("claim", "latent density", largest("density", "spiking"), "<=", 0.1, 0.5),
-        Criterion("claim", "dead latent neurons", largest("dead", "spiking"), "<=", 0.0, 0.5),
-        Criterion(
-            "claim", "bursting latent neurons", largest("bursting", "spiking"), "<=", 0.0, 0.5
-        ),
-        Criterion("claim", "error of the sparser network", mean("error", "sparser"), "<=", 3.5),
-        Criterion("claim", "its latent density", largest("density", "sparser"), "<=", 0.05),
-        Criterion(
-            "claim", "error on clothes, less that of principal components",
-            difference("error", "fashion", "fashion-pca"), "<=", 0.0,
-        ),
+        claim("error on digits", mean("error", "spiking"), "<=", 2.3, 60.0),
+        claim("latent density", largest("density", "spiking"), "<=", 0.1, 0.5),
+        claim("dead latent neurons", largest("dead", "spiking"), "<=", 0.0, 0.5),
+        claim("bursting latent neurons", largest("bursting", "spiking"), "<=", 0.0, 0.5),
+        claim("error of the sparser network", mean("error", "sparser"), "<=", 3.5),
+        claim("its latent density", largest("density", "sparser"), "<=", 0.05),
+        claim("error on clothes, less that of principal components",
+              difference("error", "fashion", "fashion-pca"), "<=", 0.0),
         *no_difference(["spiking", "fashion"]),
         *same_errors(["spiking", "fashion"]),
-        Criterion(
-            "control", "error of 100 principal components", mean("error", "pca"), "<=", 4.5, 40.0
-        ),
-        Criterion(
-            "control", "gain of trained constants, 50,000 presentations",
-            difference("error", "spiking-50k", "fixed-constants"), "<=", 0.0,
-        ),
-        Criterion(
-            "control", "latent density without the regulariser", mean("density", "unregularised"),
-            ">=", 0.1,
-        ),
+        control("error of 100 principal components", mean("error", "pca"), "<=", 4.5, 40.0),
+        control("gain of trained constants, 50,000 presentations",
+                difference("error", "spiking-50k", "fixed-constants"), "<=", 0.0),
+        control("latent density without the regulariser", mean("density", "unregularised"), ">=",
+                0.1),
     ),
     groups={
         "Spiking networks, digits": tuple(_DIGITS),
