@@ -1,4 +1,4 @@
-"""Write the generated tables of analysis.md from the definitions in `bioae.analysis`.
+"""Write the generated tables of measures.md from the definitions in `bioae.analysis`.
 
 python docs/make_analysis.py
 """
@@ -13,7 +13,7 @@ import marked
 from bioae import analysis
 from bioae.showing import markdown_table
 
-PAGE = Path(__file__).with_name("analysis.md")
+PAGE = Path(__file__).with_name("measures.md")
 
 
 def main() -> None:

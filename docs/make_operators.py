@@ -97,7 +97,7 @@ the targets `numpy`, `cython`, `cpp_standalone` and `cuda_standalone`, and in th
 or not.
 
 - **exact**: the same bits in float64, also at infinities, NaN and crossed bounds. A model of such
-  operations alone has [exact parity](gradient-bridge.md#what-exact-means).
+  operations alone has [exact parity](parity.md).
 - **last bit**: computed by a mathematical library, and the last bits depend on it.
 """
 

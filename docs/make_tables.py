@@ -59,8 +59,12 @@ PAGES = tuple(
     Path(__file__).with_name(name)
     for name in (
         "networks.md",
+        "graphs.md",
+        "encoders.md",
         "neuron-models.md",
         "synapse-models.md",
+        "learning-signals.md",
+        "structure.md",
         "tasks.md",
         "learning.md",
     )
@@ -109,15 +113,15 @@ _COMMON: dict[str, set[str]] = {
 _MEANING = {
     "schedule": '`"brian2"` or `"paper"`: the order within a step, see [timing](timing.md)',
     "task": "a table, see [tasks](tasks.md); `reconstruction` by default",
-    "encoder": "a table, see [encoders](#encoders); `bernoulli` by default",
-    "decoder": "a table, see [decoders](#decoders); `max` by default",
+    "encoder": "a table, see [encoders](encoders.md); `bernoulli` by default",
+    "decoder": "a table, see [decoders](encoders.md#decoders); `max` by default",
     "clock": '`"staggered"` or `"common"`: the windows of presentations, see '
     "[graphs](timing.md#in-a-graph)",
     "carry_over": "whether presentations start from the state in which the one before ended, on a "
     "common clock, see [timing](timing.md#carry-over)",
     "layers": "the layers of a chain, from the input's side, see [layers](#layers)",
     "populations": "the populations of a graph, in place of layers, see "
-    "[populations](#populations-and-projections); the decoder reads the last one",
+    "[graphs](graphs.md); the decoder reads the last one",
     "projections": "the projections between them",
 }
 

@@ -14,7 +14,7 @@ from model_pages.typesetting import latex, symbol
 _INTRODUCTION = (
     "Each is one file of Brian2 equations, from which its page is generated. "
     "[Neuron models](../neuron-models.md) explains how to write one, and "
-    "[parity](../gradient-bridge.md#what-exact-means) what the last column guarantees."
+    "[parity](../parity.md) what the last column guarantees."
 )
 
 
@@ -212,7 +212,7 @@ def _parity(model: NeuronModel) -> str:
     functions = ", ".join(f"`{name}`" for name in inexact)
     return (
         f"Step by step, because the last bit of {functions} of the state depends on the library "
-        "([why](../gradient-bridge.md#what-exact-means)). From the same state, a step gives the "
+        "([why](../parity.md)). From the same state, a step gives the "
         "same spikes in the mirror and in Brian2, except within rounding of the threshold."
     )
 

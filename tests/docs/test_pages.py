@@ -108,10 +108,10 @@ def test_blocks_print_what_follows_them(capsys: pytest.CaptureFixture[str]) -> N
 def test_toml_blocks(page: Path) -> None:
     for text in blocks(page, "toml"):
         values = tomllib.loads(text)
-        if page.name in ("networks.md", "data.md"):
-            NetworkConfig.from_mapping(values["network"], where=str(page))
-        elif page.name == "training.md" and "network" in values:
+        if "training" in values and "network" in values:
             TrainingConfig.from_mapping(values, where=str(page))
+        elif {"layers", "populations"} & values.get("network", {}).keys():
+            NetworkConfig.from_mapping(values["network"], where=str(page))
 
 
 def test_rows_of_tables_have_the_columns_of_their_heads() -> None:

@@ -136,7 +136,9 @@ def test_reading_a_configuration_imports_no_pytorch() -> None:
 
 
 def test_every_key_is_documented() -> None:
-    page = (Path(__file__).parents[3] / "docs" / "training.md").read_text(encoding="utf-8")
+    docs = Path(__file__).parents[3] / "docs"
+    names = ("training.md", "firing-in-training.md")
+    page = "".join((docs / name).read_text(encoding="utf-8") for name in names)
     tables = (DataConfig, OptimisationConfig, RegularisersConfig)
     keys = [key for table in tables for key in table.model_fields]
     assert [key for key in keys if f"| `{key}` |" not in page] == []
