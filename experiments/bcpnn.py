@@ -101,12 +101,7 @@ def _keep(trial: Trial, learned: Learned) -> None:
 def _readouts(codes: Mapping[str, Numbers], labels: Mapping[str, Any]) -> dict[str, float]:
     """Return how well linear read-outs, fitted on training images, tell the classes of the test.
 
-    Parameters
-    ----------
-    codes
-        Numbers of each image, by split (example, number).
-    labels
-        The classes, by split.
+    `codes`: numbers of each image, by split (example, number); `labels`: the classes, by split.
     """
     from sklearn.linear_model import LogisticRegression, RidgeClassifier
 

@@ -52,18 +52,8 @@ def run(trial: Trial) -> Mapping[str, float]:
 def pairs(name: str) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return the pairs of a pattern and a label, and whether the label is the function's value.
 
-    Parameters
-    ----------
-    name
-        A function.
-
-    Returns
-    -------
-    images
-        (pair, 1, 1, 6): a line for each value of each bit, and one for each label. Two pairs that
-        follow each other have the same pattern.
-    truth
-        1 or 0 (pair,).
+    Images (pair, 1, 1, 6) have a line for each value of each bit, and one for each label; two pairs
+    that follow each other have the same pattern. The truth is 1 or 0 (pair,).
     """
     bits = np.array([(a, b, label) for a in (0, 1) for b in (0, 1) for label in (0, 1)])
     lines = np.stack([bits, 1 - bits], axis=-1).reshape(PAIRS, 1, 1, 6)

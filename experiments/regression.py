@@ -46,13 +46,9 @@ def examples(material: str, sizes: Mapping[str, Any], seed: int) -> tuple[Data, 
 def pointwise(histories: Data, inputs: str) -> Data:
     """Return each point of histories as a separate example, of one point in time.
 
-    Parameters
-    ----------
-    histories
-        Signals with targets (example, time, output).
-    inputs
-        The channels: ``"present"``, the values at that point; ``"clock"``, the time, from 0 to 1;
-        or ``"present and clock"``.
+    `histories`: signals with targets (example, time, output); `inputs`: the channels:
+    ``"present"``, the values at that point; ``"clock"``, the time, from 0 to 1; or ``"present and
+    clock"``.
     """
     from bioae.datasets import Data
 

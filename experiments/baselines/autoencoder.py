@@ -19,10 +19,7 @@ def kl_divergence(mean: Tensor, log_variance: Tensor) -> Tensor:
     It is summed over independent dimensions, and averaged over the batch (Kingma, Welling 2014,
     arXiv:1312.6114, appendix B).
 
-    Parameters
-    ----------
-    mean, log_variance
-        Of each dimension (example, ...).
+    `mean`, `log_variance`: of each dimension (example, ...).
     """
     terms = mean.square() + log_variance.exp() - 1 - log_variance
     return 0.5 * terms.flatten(1).sum(1).mean()
@@ -36,10 +33,7 @@ class AutoencoderModule(ConventionalModule):
     and a second set of weights from the same input gives the logarithm of its variance: the arrays
     ``LATENT.log_variance_weight`` and ``LATENT.log_variance_bias``.
 
-    Parameters
-    ----------
-    config, arrays
-        See `ConventionalModule`.
+    `config`, `arrays`: see `ConventionalModule`.
     """
 
     def _set_up(self, arrays: Mapping[str, Tensor]) -> None:
@@ -69,13 +63,8 @@ class AutoencoderModule(ConventionalModule):
     def forward(self, inputs: Tensor, key: Key | None = None) -> Activations:
         """Encode and decode images.
 
-        Parameters
-        ----------
-        inputs
-            Images (example, channel, y, x).
-        key
-            The seed and the numbers of the examples, of which a variational auto-encoder draws
-            latent numbers; without it they are the mean.
+        `inputs`: images (example, channel, y, x); `key`: the seed and the numbers of the examples,
+        of which a variational auto-encoder draws latent numbers; without it they are the mean.
         """
         if self.log_variance is None:
             return super().forward(inputs)

@@ -24,11 +24,8 @@ _PART = 500
 class Baseline(ABC):
     """A prediction of a network's outputs by other means than spikes.
 
-    Parameters
-    ----------
-    network
-        The description of the network that it is compared with, which gives the
-        shapes of examples and outputs.
+    `network`: the description of the network that it is compared with, which gives the shapes of
+    examples and outputs.
     """
 
     def __init__(self, network: NetworkConfig) -> None:
@@ -37,11 +34,8 @@ class Baseline(ABC):
     def predict(self, data: Data | ArrayLike) -> NDArray[np.float64]:
         """Predict the outputs of examples (example, *output_shape).
 
-        Parameters
-        ----------
-        data
-            A data set; or an array of images in [0, 1], (example, channel, y, x) or
-            (example, y, x), or of signals (example, time, channel).
+        `data`: a data set; or an array of images in [0, 1], (example, channel, y, x) or (example,
+        y, x), or of signals (example, time, channel).
         """
         parts = [self._predict(part) for part in self._parts(data)]
         return np.concatenate(parts).reshape(-1, *self.network.output_shape)
@@ -53,11 +47,8 @@ class Baseline(ABC):
     def latent(self, images: Data | ArrayLike) -> NDArray[np.float64]:
         """Return the latent numbers of images, from which they are reconstructed.
 
-        Returns
-        -------
-        NDArray
-            (example, number), of C order where the latent layer is an image; without numbers where
-            a baseline ignores the image.
+        Returns (example, number), of C order where the latent layer is an image; without numbers
+        where a baseline ignores the image.
         """
         return np.concatenate([self._latent(part) for part in self._parts(images)])
 
@@ -84,12 +75,8 @@ class Linear(Baseline):
 
     Without components it is the mean image, and zero if that is zero.
 
-    Parameters
-    ----------
-    network
-        See `Baseline`.
-    mean, components
-        The mean image (pixel), and the components (component, pixel).
+    `network`: see `Baseline`; `mean`, `components`: the mean image (pixel), and the components
+    (component, pixel).
     """
 
     def __init__(
@@ -129,10 +116,7 @@ def principal_components(
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return the mean of samples (sample, feature), and their first principal components.
 
-    Raises
-    ------
-    DataError
-        If there are fewer samples than components.
+    Raises `DataError` if there are fewer samples than components.
     """
     from sklearn.decomposition import PCA
 

@@ -30,15 +30,9 @@ ActivationName = Literal["relu", "tanh", "erf"]
 class TrainedKind(Table):
     """Keys of the kinds that have the layers of the network, and are trained.
 
-    Attributes
-    ----------
-    output
-        The activation function of the last layer.
-    bias
-        Whether all layers with weights have biases; false: those of which the network's description
-        says so.
-    initial
-        A file of arrays to start from, by names such as ``LAYER.weight``; the others are drawn.
+    `output`: the activation function of the last layer; `bias`: whether all layers with weights
+    have biases; false: those of which the network's description says so; `initial`: a file of
+    arrays to start from, by names such as ``LAYER.weight``; the others are drawn.
     """
 
     output: Literal["linear", "sigmoid"] = "linear"
@@ -127,10 +121,7 @@ class BaselineConfig(GradientConfig):
     Of the network, its layers and its latent layer matter: their kinds and shapes. Of ``training``
     and ``regularisers``, kinds without training use the seed, which chooses the validation split.
 
-    Raises
-    ------
-    NetworkError
-        From `from_mapping`, if a key is unknown or a value does not fit.
+    Raises `NetworkError` from `from_mapping`, if a key is unknown or a value does not fit.
     """
 
     baseline: Kind
@@ -146,10 +137,7 @@ class BaselineConfig(GradientConfig):
     def latent(self) -> Place:
         """The latent layer.
 
-        Raises
-        ------
-        ValueError
-            If the network names none.
+        Raises `ValueError` if the network names none.
         """
         for place in places(self.network):
             if place.layer.name == self.network.latent:

@@ -38,14 +38,10 @@ ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
 class Activations:
     """The activations of a conventional network for a batch.
 
-    Attributes
-    ----------
-    layers
-        By name, in order (example, *shape); of a recurrent network (time, example, *shape).
-    output
-        The outputs (example, *output_shape), reconstructed images of an auto-encoder.
-    mean, log_variance
-        The distribution of the latent layer (example, *shape) in a variational auto-encoder.
+    `layers`: by name, in order (example, *shape); of a recurrent network (time, example, *shape).
+    `output`: the outputs (example, *output_shape), reconstructed images of an auto-encoder.
+    `mean`, `log_variance`: the distribution of the latent layer (example, *shape) in a variational
+        auto-encoder.
     """
 
     layers: dict[str, Tensor]
@@ -99,21 +95,13 @@ class ConventionalModule(nn.Module):
 
     Neuron models, random encoders and delays have no counterpart.
 
-    Parameters
-    ----------
-    config
-        The configuration, of a kind that is trained.
-    arrays
-        The weights and biases, in the shapes of ``config.array_shapes``. By default the weights are
-        drawn, normal with variance ``gain^2 / fan_in`` (gain^2 = 2 before a rectification: He et
-        al. 2015, arXiv:1502.01852; 1 otherwise), and the biases are 0.
+    `config`: the configuration, of a kind that is trained.
+    `arrays`: the weights and biases, in the shapes of ``config.array_shapes``. By default the
+        weights are drawn, normal with variance ``gain^2 / fan_in`` (gain^2 = 2 before a
+        rectification: He et al. 2015, arXiv:1502.01852; 1 otherwise), and the biases are 0.
 
-    Attributes
-    ----------
-    places
-        The layers with their shapes.
-    activations
-        The name of the activation function of each layer, by name.
+    `places`: the layers with their shapes; `activations`: the name of the activation function of
+    each layer, by name.
     """
 
     def __init__(self, config: BaselineConfig, arrays: Mapping[str, Tensor] | None = None) -> None:
@@ -144,10 +132,7 @@ class ConventionalModule(nn.Module):
     def inputs(self, values: NDArray[np.float64]) -> Tensor:
         """Return images (example, channel, y, x) or signals (example, time, channel) as input.
 
-        Returns
-        -------
-        Tensor
-            (example, *shape); (time, example, *shape) of a recurrent network.
+        Returns (example, *shape); (time, example, *shape) of a recurrent network.
         """
         shape = self.places[0].input_shape
         return self._tensor(values).reshape(len(values), *shape)
@@ -155,12 +140,7 @@ class ConventionalModule(nn.Module):
     def forward(self, inputs: Tensor, key: Key | None = None) -> Activations:
         """Return the activations for inputs, as `inputs` gives them.
 
-        Parameters
-        ----------
-        inputs
-            The inputs.
-        key
-            The seed and the numbers of the examples, for networks that draw random numbers.
+        `key`: the seed and the numbers of the examples, for networks that draw random numbers.
         """
         activations, emitted = {}, inputs
         for place, layer in zip(self.places, self.layers, strict=True):

@@ -30,14 +30,8 @@ from experiments.baselines.stored import Conventional, save_baseline
 class BaselineProblem(DescentProblem):
     """A conventional network, the data to train it on, and its objective.
 
-    Parameters
-    ----------
-    config
-        The run's configuration.
-    module
-        The network, on the configuration's device.
-    data
-        The data to train on, and those on which it is evaluated after each epoch and at the end.
+    `module`: the network, on the configuration's device; `data`: the data to train on, and those on
+    which it is evaluated after each epoch and at the end.
     """
 
     config: BaselineConfig
@@ -115,11 +109,8 @@ class BaselineProblem(DescentProblem):
 class ActivationTally(LayerTally):
     """Counts of the units of a layer whose activation is not 0.
 
-    Parameters
-    ----------
-    in_time
-        Whether activations have an axis of time, the first: a unit then counts if it is not 0 at
-        some step.
+    `in_time`: whether activations have an axis of time, the first: a unit then counts if it is not
+    0 at some step.
     """
 
     def __init__(self, in_time: bool = False) -> None:

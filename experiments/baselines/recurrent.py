@@ -22,15 +22,9 @@ class RecurrentLayer(ConventionalLayer):
 
     The second one of PyTorch, which is added to the first, is 0 and not trained.
 
-    Parameters
-    ----------
-    place
-        The layer and its shapes.
-    cell
-        See `RecurrentKind`.
-    arrays
-        ``weight``, ``recurrent`` and, where the layer has biases, ``bias``, in the shapes of
-        ``config.array_shapes``.
+    `place`: the layer and its shapes; `cell`: see `RecurrentKind`; `arrays`: ``weight``,
+    ``recurrent`` and, where the layer has biases, ``bias``, in the shapes of
+    ``config.array_shapes``.
     """
 
     def __init__(self, place: Place, cell: str, arrays: Mapping[str, Tensor]) -> None:
@@ -75,10 +69,7 @@ class RecurrentModule(ConventionalModule):
     uniform within 1 / sqrt(units) of 0, as in PyTorch; its biases are 0, and 1 for the forget gates
     (Jozefowicz, Zaremba, Sutskever 2015, ICML).
 
-    Parameters
-    ----------
-    config, arrays
-        See `ConventionalModule`.
+    `config`, `arrays`: see `ConventionalModule`.
     """
 
     def inputs(self, values: NDArray[np.float64]) -> Tensor:

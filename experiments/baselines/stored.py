@@ -81,12 +81,8 @@ def save_baseline(baseline: Baseline, config: BaselineConfig, path: Path) -> Non
 def load_baseline(path: Path | str) -> Baseline:
     """Read a baseline from the folder ``model`` of a run.
 
-    Raises
-    ------
-    ArtefactError
-        If there is none, or it is truncated, or its arrays do not fit its description.
-    NetworkError
-        If the description does not fit together.
+    Raises `ArtefactError` if there is none, or it is truncated, or its arrays do not fit its
+    description; `NetworkError` if the description does not fit together.
     """
     path = as_path(path, ArtefactError, "baseline")
     values = read_toml(path / _CONFIG, "baseline", error=ArtefactError)
@@ -102,10 +98,7 @@ def load_baseline(path: Path | str) -> Baseline:
 def set_initial(module: ConventionalModule, path: Path) -> None:
     """Let a network start from the arrays of a file; those that it lacks keep their values.
 
-    Raises
-    ------
-    ArtefactError
-        If there is no such file, or an array does not fit the network.
+    Raises `ArtefactError` if there is no such file, or an array does not fit the network.
     """
     named = module.arrays
     shapes = {name: tuple(each.shape) for name, each in named.items()}

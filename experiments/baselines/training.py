@@ -42,22 +42,13 @@ def train_baseline(
     The data, their order, the optimiser, the selection and the files are those of `bioae.train`.
     Principal components and the mean image are computed from the same training data.
 
-    Parameters
-    ----------
-    config
-        A configuration, or its tables.
-    out, resume, overwrite, progress
-        As for `bioae.train`.
+    `config`: a configuration, or its tables; `out`, `resume`, `overwrite`, `progress`: as for
+    `bioae.train`.
 
-    Returns
-    -------
-    Trained
-        Its `network` is the baseline, which predicts the outputs of examples.
+    The `network` of the run is the baseline, which predicts the outputs of examples.
 
-    Raises
-    ------
-    NetworkError, DataError, OutputError, ArtefactError
-        As `bioae.train`; or if there are fewer images than components.
+    Raises `NetworkError`, `DataError`, `OutputError` or `ArtefactError` as `bioae.train`; or if
+    there are fewer images than components.
     """
     if not isinstance(config, BaselineConfig):
         config = BaselineConfig.from_mapping(config)
@@ -72,19 +63,11 @@ def _gradients(config: BaselineConfig) -> Trainer:
 def assemble_baseline(config: BaselineConfig) -> BaselineProblem:
     """Load the data, and draw the weights of a conventional network.
 
-    Parameters
-    ----------
-    config
-        The run's configuration, of a kind that is trained.
+    `config`: the run's configuration, of a kind that is trained.
 
-    Raises
-    ------
-    DataError
-        If there are no such images, or their size is not the network's.
-    NetworkError
-        If there is no such device, or a name in the configuration does not exist.
-    ArtefactError
-        If the file of initial arrays does not fit.
+    Raises `DataError` if there are no such images, or their size is not the network's;
+    `NetworkError` if there is no such device, or a name in the configuration does not exist;
+    `ArtefactError` if the file of initial arrays does not fit.
     """
     assert isinstance(config.baseline, TrainedKind)
     module = conventional_module(config)

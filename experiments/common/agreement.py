@@ -40,12 +40,7 @@ OUTPUTS = {"differing_outputs": Column("outputs that differ between Brian2 and t
 class Agreement:
     """The results of a network in Brian2 and in the mirror, both in float64.
 
-    Attributes
-    ----------
-    network
-        The network.
-    result, mirror
-        Both results, see `docs/result.md`.
+    `result`, `mirror`: both results, see `docs/result.md`.
     """
 
     network: Network

@@ -27,21 +27,13 @@ def dots(
 
     A panel has the conditions that have numbers in its column.
 
-    Parameters
-    ----------
-    rows
-        The numbers of the rows.
-    columns
-        The titles of the panels by column.
-    ranges
-        Ranges to compare with, by column, drawn in grey: their ends, and whether they are known for
-        certain; the others are hatched.
-    conditions
-        The conditions to draw, of those that the form has; all by default.
-    log
-        The columns with a logarithmic axis.
-    same
-        Whether all panels have the same axis.
+    `rows`: the numbers of the rows.
+    `columns`: the titles of the panels by column.
+    `ranges`: ranges to compare with, by column, drawn in grey: their ends, and whether they are
+        known for certain; the others are hatched.
+    `conditions`: the conditions to draw, of those that the form has; all by default.
+    `log`: the columns with a logarithmic axis.
+    `same`: whether all panels have the same axis.
     """
     from bioae.analysis.plots.style import INK, colour_of, log_axis, new_figure
 
@@ -100,18 +92,11 @@ def courses(
 ) -> Figure:
     """Draw a column against a number that conditions differ in: mean, and range over seeds.
 
-    Parameters
-    ----------
-    rows
-        The table of rows.
-    column
-        The column.
-    panels
-        By the name of the number, and by the name of a line: the conditions by number. A line ends
-        where a condition has no rows. Those that the table does not have are left out, and panels
-        without any row.
-    title
-        The name of the column on the first panel.
+    `rows`: the table of rows.
+    `panels`: by the name of the number, and by the name of a line: the conditions by number. A line
+        ends where a condition has no rows. Those that the table does not have are left out, and
+        panels without any row.
+    `title`: the name of the column on the first panel.
     """
     from bioae.analysis.plots.style import colour_of, new_figure
 

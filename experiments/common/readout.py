@@ -20,12 +20,8 @@ def class_accuracy(
 ) -> float:
     """Return the accuracy on test examples of a ridge classifier of standardised numbers.
 
-    Parameters
-    ----------
-    codes, test_codes
-        The numbers of each example (example, number): those to fit, and those to tell.
-    labels, test_labels
-        Their classes (example).
+    `codes`, `test_codes`: the numbers of each example (example, number): those to fit, and those to
+    tell; `labels`, `test_labels`: their classes (example).
     """
     from sklearn.linear_model import RidgeClassifier
     from sklearn.pipeline import make_pipeline

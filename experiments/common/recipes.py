@@ -13,12 +13,8 @@ _FOLDER = Path(__file__).parents[1]
 def read(name: str, changes: Mapping[str, Any] | None = None) -> dict[str, Any]:
     """Return the tables of a file, with some of them changed (see `changed`).
 
-    Parameters
-    ----------
-    name
-        The path of the file in the folder of experiments, without its ending: ``"srnn"``.
-    changes
-        Tables that replace those of the file.
+    `name`: the path of the file in the folder of experiments, without its ending: ``"srnn"``;
+    `changes`: tables that replace those of the file.
     """
     tables = tomllib.loads((_FOLDER / f"{name}.toml").read_text(encoding="utf-8"))
     return changed(tables, changes or {})
@@ -31,10 +27,7 @@ def changed(tables: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, 
     ``{"network": {"layers": {"latent": {"units": 10}}}}``. An empty table, or one of another
     kind or name, takes the place of the old one.
 
-    Raises
-    ------
-    ValueError
-        If a list has no table of that name.
+    Raises `ValueError` if a list has no table of that name.
     """
     both = dict(tables)
     for key, value in changes.items():

@@ -26,14 +26,9 @@ Score = Callable[[Traces], "Numbers"]
 class Learning(Table):
     """Description of learning.
 
-    Attributes
-    ----------
-    epochs
-        Passes over the patterns, each in its own order; the time constant of the traces is one.
-    single
-        The patterns at the start that are learned one by one.
-    batch_size
-        The patterns that are learned together, with the same weights, from then on.
+    `epochs`: passes over the patterns, each in its own order; the time constant of the traces is
+    one; `single`: the patterns at the start that are learned one by one; `batch_size`: the patterns
+    that are learned together, with the same weights, from then on.
     """
 
     epochs: Size
@@ -45,14 +40,8 @@ class Learning(Table):
 class Learned:
     """Weights and connections after learning.
 
-    Attributes
-    ----------
-    weights
-        The weights of the connections in the end.
-    connected
-        The connections (hypercolumn, source).
-    swaps
-        The number of connections that were exchanged.
+    `weights`: the weights of the connections in the end; `connected`: the connections (hypercolumn,
+    source); `swaps`: the number of connections that were exchanged.
     """
 
     weights: Weights
@@ -83,16 +72,11 @@ def learn(
 ) -> Learned:
     """Let hypercolumns learn patterns, from random connections.
 
-    Parameters
-    ----------
-    network, structure, learning
-        The descriptions. With no swaps the connections stay.
-    patterns
-        The activity of the units of sources (example, source, unit), 1 in sum for each source.
-    rng
-        The generator of connections, orders and noise.
-    score
-        The scores of potential connections.
+    `network`, `structure`, `learning`: the descriptions. With no swaps the connections stay.
+    `patterns`: the activity of the units of sources (example, source, unit), 1 in sum for each
+        source.
+    `rng`: the generator of connections, orders and noise.
+    `score`: the scores of potential connections.
     """
     count, sources, units = patterns.shape
     connected = random_connections(network.hypercolumns, sources, structure.fan_in, rng)
@@ -116,12 +100,8 @@ def untrained(
 ) -> Learned:
     """Return hypercolumns with random connections and normal weights, without bias.
 
-    Parameters
-    ----------
-    network, structure, patterns, rng
-        As for `learn`; of the patterns only the shape counts.
-    scale
-        The standard deviation of the weights.
+    `network`, `structure`, `patterns`, `rng`: as for `learn`; of the patterns only the shape
+    counts; `scale`: the standard deviation of the weights.
     """
     _, sources, units = patterns.shape
     connected = random_connections(network.hypercolumns, sources, structure.fan_in, rng)

@@ -19,17 +19,11 @@ if TYPE_CHECKING:
 class Hypercolumns(Table):
     """Description of a population of hypercolumns.
 
-    Attributes
-    ----------
-    hypercolumns, minicolumns
-        Their number, and that of the minicolumns of each.
-    bias_gain
-        The factor of the bias.
-    noise
-        The largest value of the uniform noise that is added to the support while it learns.
-    counts
-        The mean count of joint probabilities before learning: the larger, the weaker the random
-        weights. Without it all are equal, and only the noise distinguishes minicolumns.
+    `hypercolumns`, `minicolumns`: their number, and that of the minicolumns of each.
+    `bias_gain`: the factor of the bias.
+    `noise`: the largest value of the uniform noise that is added to the support while it learns.
+    `counts`: the mean count of joint probabilities before learning: the larger, the weaker the
+        random weights. Without it all are equal, and only the noise distinguishes minicolumns.
     """
 
     hypercolumns: Size
@@ -47,14 +41,9 @@ class Weights:
     sources' units. The activity of minicolumns is the softmax of their supports, within each
     hypercolumn. The support has no time constant, so that a pattern needs one step.
 
-    Attributes
-    ----------
-    bias
-        The bias (hypercolumn, minicolumn), times its gain.
-    values
-        The weights (hypercolumn, minicolumn, connection, unit).
-    sources
-        The source of each connection (hypercolumn, connection).
+    `bias`: the bias (hypercolumn, minicolumn), times its gain; `values`: the weights (hypercolumn,
+    minicolumn, connection, unit); `sources`: the source of each connection (hypercolumn,
+    connection).
     """
 
     bias: Numbers
@@ -64,10 +53,7 @@ class Weights:
     def support(self, inputs: Numbers) -> Numbers:
         """Return the support (example, hypercolumn, minicolumn).
 
-        Parameters
-        ----------
-        inputs
-            The activity of the units of all sources (example, source, unit).
+        `inputs`: the activity of the units of all sources (example, source, unit).
         """
         columns, minicolumns = self.bias.shape
         each = inputs[:, self.sources].swapaxes(0, 1).reshape(columns, len(inputs), -1)
@@ -79,12 +65,8 @@ class Weights:
     ) -> Numbers:
         """Return the activity (example, hypercolumn, minicolumn), which sums to 1 in hypercolumns.
 
-        Parameters
-        ----------
-        inputs
-            See `support`.
-        noise, rng
-            The largest value of the uniform noise of the support, and its generator.
+        `inputs`: see `support`; `noise`, `rng`: the largest value of the uniform noise of the
+        support, and its generator.
         """
         from scipy.special import softmax
 
@@ -109,12 +91,8 @@ def sources_of(connected: NDArray[np.bool_]) -> NDArray[np.int64]:
 def taken(joint: Numbers, sources: NDArray[np.int64]) -> Numbers:
     """Return the part of connections (hypercolumn, minicolumn, connection, unit).
 
-    Parameters
-    ----------
-    joint
-        Numbers of all potential connections (hypercolumn, minicolumn, source, unit).
-    sources
-        The source of each connection (hypercolumn, connection).
+    `joint`: numbers of all potential connections (hypercolumn, minicolumn, source, unit);
+    `sources`: the source of each connection (hypercolumn, connection).
     """
     # Hypercolumn by hypercolumn: one large gather takes twice as long.
     return np.stack([each[:, places] for each, places in zip(joint, sources, strict=True)])

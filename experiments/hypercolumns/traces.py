@@ -27,18 +27,11 @@ class Traces:
     a trace divided by the counter is the average of one earlier pattern and all patterns since,
     whatever their number.
 
-    Attributes
-    ----------
-    rate
-        The share of a new pattern, dt/tau.
-    counter
-        The sum of the shares of all patterns: dt/tau at first, 1 in the end.
-    target
-        The averages of minicolumns (hypercolumn, minicolumn).
-    source
-        The averages of the units of sources (source, unit).
-    joint
-        The averages of products (hypercolumn, minicolumn, source, unit), of all potential
+    `rate`: the share of a new pattern, dt/tau.
+    `counter`: the sum of the shares of all patterns: dt/tau at first, 1 in the end.
+    `target`: the averages of minicolumns (hypercolumn, minicolumn).
+    `source`: the averages of the units of sources (source, unit).
+    `joint`: the averages of products (hypercolumn, minicolumn, source, unit), of all potential
         connections.
     """
 
@@ -75,12 +68,8 @@ class Traces:
     def update(self, inputs: Numbers, activity: Numbers) -> None:
         """Learn from patterns: as many steps of their mean activity as there are patterns.
 
-        Parameters
-        ----------
-        inputs
-            The activity of the units of sources (example, source, unit).
-        activity
-            The activity of minicolumns (example, hypercolumn, minicolumn).
+        `inputs`: the activity of the units of sources (example, source, unit); `activity`: the
+        activity of minicolumns (example, hypercolumn, minicolumn).
         """
         from scipy.linalg.blas import dgemm
 
@@ -98,12 +87,7 @@ class Traces:
     def weights(self, connected: NDArray[np.bool_], bias_gain: float = 1.0) -> Weights:
         """Return the weights of connections: ln(p_ij / (p_i p_j)), and the biases: ln p_j.
 
-        Parameters
-        ----------
-        connected
-            The connections (hypercolumn, source).
-        bias_gain
-            The factor of the biases.
+        `connected`: the connections (hypercolumn, source); `bias_gain`: the factor of the biases.
         """
         sources = sources_of(connected)
         of_target = np.log(self.target / self.counter)

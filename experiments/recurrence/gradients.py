@@ -31,14 +31,9 @@ _SMALLEST, _LARGEST = 1e-300, 1e300
 class Sample(NamedTuple):
     """Measurements at one gain.
 
-    Attributes
-    ----------
-    norms
-        Decimal logarithms of gradient norms (lag): means over examples; NaN on overflow.
-    rates
-        Mean outputs of the units (unit): of spiking ones, spikes per step.
-    spikes
-        The sum of all outputs: of spiking units, their spikes.
+    `norms`: decimal logarithms of gradient norms (lag): means over examples; NaN on overflow;
+    `rates`: mean outputs of the units (unit): of spiking ones, spikes per step; `spikes`: the sum
+    of all outputs: of spiking units, their spikes.
     """
 
     norms: NDArray[np.float64]

@@ -70,10 +70,7 @@ class Experiment:
     `load` fills in the name of the file, the hash of the tables in NAME.toml, and the text of
     NAME.md with fields for numbers of the rows (see `page`).
 
-    Raises
-    ------
-    ValueError
-        If the parts do not fit each other.
+    Raises `ValueError` if the parts do not fit each other.
     """
 
     title: str
@@ -156,10 +153,7 @@ class Plan:
     def keys(self, conditions: tuple[str, ...] = ()) -> list[Key]:
         """Return the rows of some conditions, by default all: every condition, seed by seed.
 
-        Raises
-        ------
-        InputError
-            If the form has no such condition.
+        Raises `InputError` if the form has no such condition.
         """
         for name in conditions:
             if name not in self.conditions:
@@ -182,10 +176,7 @@ def available() -> list[str]:
 def load(name: str) -> Experiment:
     """Import an experiment.
 
-    Raises
-    ------
-    InputError
-        If there is none of this name.
+    Raises `InputError` if there is none of this name.
     """
     names = available()
     if name not in names:

@@ -31,13 +31,8 @@ def relu_outputs(
 ) -> Numbers:
     """Return the outputs of a ReLU network (example, output), the last layer of which is affine.
 
-    Parameters
-    ----------
-    weights, biases
-        For each layer (neuron, input) and (neuron,).
-    values
-        Numbers (example, input).
-
+    `weights`, `biases`: for each layer (neuron, input) and (neuron,); `values`: numbers (example,
+    input).
     """
     layers, outputs = _layers(weights, biases), np.asarray(values, np.float64)
     for matrix, bias in layers[:-1]:
@@ -61,23 +56,14 @@ def compile_relu(
     values beyond them, where an input may come after a neuron has fired. Hidden layers become two
     layers of spiking neurons, the last layer becomes one.
 
-    Parameters
-    ----------
-    weights, biases
-        For each layer (neuron, input) and (neuron,); the last layer is affine.
-    low, high
-        The bounds of the inputs (input,), or one for all.
-    window
-        Milliseconds over which the spikes of the inputs, and those of each layer, are spread at
-        most. A value of a layer has `window` divided by its range milliseconds per unit.
-    bits
-        Round weights and thresholds to multiples of ``2**-bits``, as targets need to agree to the
-        last bit. By default they are not rounded.
+    `weights`, `biases`: for each layer (neuron, input) and (neuron,); the last layer is affine.
+    `low`, `high`: the bounds of the inputs (input,), or one for all.
+    `window`: milliseconds over which the spikes of the inputs, and those of each layer, are spread
+        at most. A value of a layer has `window` divided by its range milliseconds per unit.
+    `bits`: round weights and thresholds to multiples of ``2**-bits``, as targets need to agree to
+        the last bit. By default they are not rounded.
 
-    Raises
-    ------
-    NetworkError
-        If spike times would not be numbers, or too late.
+    Raises `NetworkError` if spike times would not be numbers, or too late.
     """
     layers = _layers(weights, biases)
     grid = None if bits is None else 2.0**bits

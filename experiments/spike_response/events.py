@@ -20,23 +20,13 @@ def spike_times(
 ) -> Times:
     """Return the spike times of a layer: the first times at which potentials reach the threshold.
 
-    Parameters
-    ----------
-    times
-        The spike times of the inputs (example, input), infinite for an input that is silent. The
-        unit of time is arbitrary.
-    weights
-        The slopes that spikes add to the potential (neuron, input).
-    thresholds
-        Positive thresholds (neuron,), or one for all neurons.
-    delays
-        Delays from input to neuron, not negative (neuron, input), or one for all.
+    `times`: the spike times of the inputs (example, input), infinite for an input that is silent.
+        The unit of time is arbitrary.
+    `weights`: the slopes that spikes add to the potential (neuron, input).
+    `thresholds`: positive thresholds (neuron,), or one for all neurons.
+    `delays`: delays from input to neuron, not negative (neuron, input), or one for all.
 
-    Returns
-    -------
-    NDArray
-        (example, neuron), infinite where the threshold is never reached.
-
+    Returns (example, neuron), infinite where the threshold is never reached.
     """
     return first_crossings(times, weights, thresholds, delays)[0]
 
@@ -46,17 +36,10 @@ def first_crossings(
 ) -> tuple[Times, Times]:
     """Return the spike times of a layer, and the arrivals of the last causal inputs.
 
-    Parameters
-    ----------
-    times, weights, thresholds, delays
-        As for `spike_times`.
+    `times`, `weights`, `thresholds`, `delays`: as for `spike_times`.
 
-    Returns
-    -------
-    tuple of NDArray
-        (example, neuron) each. A spike follows the arrival, even if both round to one number; the
-        arrival is arbitrary where the threshold is never reached.
-
+    Returns (example, neuron) each. A spike follows the arrival, even if both round to one number;
+    the arrival is arbitrary where the threshold is never reached.
     """
     arriving, weights = np.asarray(times, np.float64), np.asarray(weights, np.float64)
     thresholds = np.broadcast_to(np.asarray(thresholds, np.float64), len(weights))
@@ -78,16 +61,9 @@ def causal_sets(
     Within the region of input times that share a causal set S, the spike time is the affine
     function ``(threshold + sum_S w (t + d)) / sum_S w``.
 
-    Parameters
-    ----------
-    times, weights, thresholds, delays
-        As for `spike_times`.
+    `times`, `weights`, `thresholds`, `delays`: as for `spike_times`.
 
-    Returns
-    -------
-    NDArray
-        (example, neuron, input); no input belongs to a neuron that does not fire.
-
+    Returns (example, neuron, input); no input belongs to a neuron that does not fire.
     """
     spikes = spike_times(times, weights, thresholds, delays)[..., None]
     arriving = np.asarray(times, np.float64)[:, None] + np.asarray(delays, np.float64)

@@ -31,14 +31,9 @@ _ROUNDING = 1e-9
 class SpikeTimeLayer:
     """A fully connected layer of neurons that fire once.
 
-    Parameters
-    ----------
-    weights
-        The slopes, per millisecond, that spikes add to the potential (neuron, input).
-    thresholds
-        Positive thresholds of the potential (neuron,), or one for all.
-    delays
-        Delays in milliseconds (neuron, input), or one for all.
+    `weights`: the slopes, per millisecond, that spikes add to the potential (neuron, input);
+    `thresholds`: positive thresholds of the potential (neuron,), or one for all; `delays`: delays
+    in milliseconds (neuron, input), or one for all.
     """
 
     weights: Numbers
@@ -67,12 +62,8 @@ class SpikeTimeLayer:
 class TimeCode:
     """A code of values by spike times: x spikes at ``zero + slope * x``.
 
-    Parameters
-    ----------
-    zero
-        The spike time of 0, in milliseconds: one for all neurons, or (neuron,).
-    slope
-        Milliseconds per unit; if it is negative, a larger value spikes earlier.
+    `zero`: the spike time of 0, in milliseconds: one for all neurons, or (neuron,); `slope`:
+    milliseconds per unit; if it is negative, a larger value spikes earlier.
     """
 
     zero: float | Numbers = 0.0
@@ -91,21 +82,15 @@ class TimeCode:
 class SpikeTimeNetwork:
     """A feed-forward network that computes with the times of single spikes.
 
-    Parameters
-    ----------
-    layers
-        The layers, from the input's side.
-    duration
-        Milliseconds from the start of a presentation to its end, after all spikes that matter; at
-        most 4e6.
-    code, output_code
-        The codes of the inputs and of the outputs; by default values are spike times.
-    reference
-        The time of a reference spike, in milliseconds: an additional input, the last one, that
-        fires at the same time whatever the values.
-    bounds
-        The smallest and the largest values that the network is made for, (input,) each; by default
-        any.
+    `layers`: the layers, from the input's side.
+    `duration`: milliseconds from the start of a presentation to its end, after all spikes that
+        matter; at most 4e6.
+    `code`, `output_code`: the codes of the inputs and of the outputs; by default values are spike
+        times.
+    `reference`: the time of a reference spike, in milliseconds: an additional input, the last one,
+        that fires at the same time whatever the values.
+    `bounds`: the smallest and the largest values that the network is made for, (input,) each; by
+        default any.
     """
 
     layers: tuple[SpikeTimeLayer, ...]
@@ -123,20 +108,11 @@ class SpikeTimeNetwork:
     def encode(self, values: ArrayLike) -> Numbers:
         """Return the spike times of the inputs, and of the reference spike.
 
-        Parameters
-        ----------
-        values
-            Numbers (example, value).
+        `values`: numbers (example, value).
 
-        Returns
-        -------
-        NDArray
-            Milliseconds (example, input).
+        Returns milliseconds (example, input).
 
-        Raises
-        ------
-        NetworkError
-            If a value is out of bounds.
+        Raises `NetworkError` if a value is out of bounds.
         """
         values = np.asarray(values, np.float64)
         self._check_bounds(values)
@@ -162,12 +138,8 @@ class SpikeTimeNetwork:
     def spike_times(self, values: ArrayLike, dt: float | None = None) -> list[Numbers]:
         """Return the spike times of each layer, in milliseconds (example, neuron).
 
-        Parameters
-        ----------
-        values
-            Numbers (example, value).
-        dt
-            A time step in milliseconds. The spikes of neurons then wait for the next multiple of
+        `values`: numbers (example, value).
+        `dt`: a time step in milliseconds. The spikes of neurons then wait for the next multiple of
             it, those of inputs and delays are rounded to the nearest one: the spike times of the
             network of `to_network` in its own time steps. They equal those of Brian2 if dt is a
             millisecond divided by a power of two, and weights and thresholds are on a dyadic grid;
@@ -189,10 +161,7 @@ class SpikeTimeNetwork:
 
         An output neuron that stays silent gives infinity.
 
-        Parameters
-        ----------
-        values, dt
-            As for `spike_times`.
+        `values`, `dt`: as for `spike_times`.
         """
         return self.output_code.decode(self.spike_times(values, dt)[-1])
 
@@ -204,10 +173,7 @@ class SpikeTimeNetwork:
         and so on. In the schedule ``"paper"`` a neuron that fires in step n of its window has the
         spike time n dt in every layer.
 
-        Parameters
-        ----------
-        dt
-            The time step. If it is a millisecond divided by a power of two, and weights and
+        `dt`: the time step. If it is a millisecond divided by a power of two, and weights and
             thresholds are on a dyadic grid, all targets agree to the last bit.
         """
         from bioae.networks import Network, NetworkConfig
@@ -241,22 +207,12 @@ class SpikeTimeNetwork:
     def images(self, values: ArrayLike, network: Network) -> Numbers:
         """Return values as the images of `to_network`: a pixel per input, at its spike time.
 
-        Parameters
-        ----------
-        values
-            Numbers (example, value).
-        network
-            The network of `to_network`.
+        `values`: numbers (example, value); `network`: the network of `to_network`.
 
-        Returns
-        -------
-        NDArray
-            (example, 1, 1, input), in [0, 1].
+        Returns (example, 1, 1, input), in [0, 1].
 
-        Raises
-        ------
-        NetworkError
-            If a spike would be before the start of a presentation, or in its last step.
+        Raises `NetworkError` if a spike would be before the start of a presentation, or in its last
+        step.
         """
         dt, steps = _timing(network)
         times = self.encode(values)
@@ -273,12 +229,8 @@ class SpikeTimeNetwork:
     def decode(self, outputs: ArrayLike, network: Network) -> Numbers:
         """Return the values of outputs of `to_network`; infinity where no spike came.
 
-        Parameters
-        ----------
-        outputs
-            Steps from the spike to the end of the presentation (example, output).
-        network
-            The network of `to_network`.
+        `outputs`: steps from the spike to the end of the presentation (example, output); `network`:
+        the network of `to_network`.
         """
         dt, steps = _timing(network)
         left = np.asarray(outputs, np.float64)
@@ -288,17 +240,10 @@ class SpikeTimeNetwork:
     def read_times(self, result: xr.DataTree) -> list[Numbers]:
         """Return the first spike times of each layer in a result of `to_network`.
 
-        Parameters
-        ----------
-        result
-            The result of a simulation, in Brian2 or in the mirror, without repeats.
+        `result`: the result of a simulation, in Brian2 or in the mirror, without repeats.
 
-        Returns
-        -------
-        list of NDArray
-            Milliseconds (example, neuron), in the order of the result's examples; infinite without
-            a spike. Compare `spike_times`.
-
+        Returns milliseconds (example, neuron), in the order of the result's examples; infinite
+        without a spike. Compare `spike_times`.
         """
         read = []
         for place in range(1, len(self.layers) + 1):

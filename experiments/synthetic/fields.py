@@ -34,14 +34,10 @@ def ring_covariance(length: int, scale: float, *, negative: Negative = "zero") -
     Where the scale is not small compared with the ring, this function of d is no covariance: it
     has negative eigenvalues. They are replaced, and all are divided by their mean.
 
-    Parameters
-    ----------
-    length, scale
-        The number of places, and the length scale xi in places.
-    negative
-        The replacement of negative eigenvalues: ``"zero"``, which gives the nearest covariance; or
-        their ``"magnitude"``, as by a singular value decomposition, which leaves some power at all
-        small scales.
+    `length`, `scale`: the number of places, and the length scale xi in places.
+    `negative`: the replacement of negative eigenvalues: ``"zero"``, which gives the nearest
+        covariance; or their ``"magnitude"``, as by a singular value decomposition, which leaves
+        some power at all small scales.
     """
     places = np.arange(length)
     distance = np.minimum(places, length - places)
@@ -73,23 +69,16 @@ def ring_fields(
 ) -> Data:
     """Draw non-linear Gaussian fields on a ring, or Gaussian ones of the same covariance.
 
-    Parameters
-    ----------
-    examples
-        The number of fields; the classes have equal numbers of them, up to one, in random order.
-    length, scales
-        The number of places on the ring, and the length scale of each class relative to it.
-    gain, gaussian
-        The gain g; whether fields are Gaussian, with the covariance of the non-linear ones.
-    negative
-        As for `ring_covariance`.
-    split, seed
-        The two splits of a seed are independent.
+    `examples`: the number of fields; the classes have equal numbers of them, up to one, in random
+        order.
+    `length`, `scales`: the number of places on the ring, and the length scale of each class
+        relative to it.
+    `gain`, `gaussian`: the gain g; whether fields are Gaussian, with the covariance of the
+        non-linear ones.
+    `negative`: as for `ring_covariance`.
+    `split`, `seed`: the two splits of a seed are independent.
 
-    Returns
-    -------
-    Data
-        Signals with one point in time, (example, 1, place), and the class of each as its label.
+    Returns signals with one point in time, (example, 1, place), and the class of each as its label.
     """
     covariances = [ring_covariance(length, scale * length, negative=negative) for scale in scales]
     generator = named_stream(seed, "ring_fields", split)

@@ -18,15 +18,12 @@ def flip_labels(
 ) -> Data:
     """Return a data set in which a fraction of the labels is wrong.
 
-    Parameters
-    ----------
-    data, classes
-        The data set, and the number of its classes; labels are whole numbers below it.
-    fraction, seed
-        The fraction of the examples whose label is flipped, rounded to a number of examples. They
-        are drawn without regard to their class, and those of a smaller fraction are among them.
-    kind
-        ``"symmetric"``: a flipped label is any of the other classes with the same probability.
+    `data`, `classes`: the data set, and the number of its classes; labels are whole numbers below
+        it.
+    `fraction`, `seed`: the fraction of the examples whose label is flipped, rounded to a number of
+        examples. They are drawn without regard to their class, and those of a smaller fraction are
+        among them.
+    `kind`: ``"symmetric"``: a flipped label is any of the other classes with the same probability.
         ``"pair"``: it is the next class, and the first one after the last (asymmetric noise).
     """
     assert data.labels is not None

@@ -54,14 +54,9 @@ _TURNING = 0.08
 class ElastoplasticHistory:
     """The response of an elastoplastic material to a history of strain.
 
-    Attributes
-    ----------
-    stress
-        The stress in MPa, shape ``(..., time)``.
-    plastic_strain
-        The plastic strain, of the same shape.
-    hardening_strain
-        The accumulated plastic strain, which never decreases, of the same shape.
+    `stress`: the stress in MPa, shape ``(..., time)``; `plastic_strain`: the plastic strain, of the
+    same shape; `hardening_strain`: the accumulated plastic strain, which never decreases, of the
+    same shape.
     """
 
     stress: Numbers
@@ -83,12 +78,8 @@ def elastoplastic_history(
     and a move by the excess divided by E + H, which is exact for a step of constant direction
     (Simo & Hughes 1998, section 1.4). The material is undeformed before the first point.
 
-    Parameters
-    ----------
-    strain
-        The strain at each point in time, shape ``(..., time)``.
-    young, yield_stress, hardening
-        E, the initial yield stress, and H, in MPa.
+    `strain`: the strain at each point in time, shape ``(..., time)``; `young`, `yield_stress`,
+    `hardening`: e, the initial yield stress, and H, in MPa.
     """
     strains = np.asarray(strain, np.float64)
     shape = strains.shape
@@ -167,18 +158,11 @@ def _paths(examples: int, points: int, drawn: Generator) -> NDArray[np.float64]:
 def elasticity(examples: int, points: int = 50, *, seed: int = 0, split: Split = "train") -> Data:
     """Draw constant strains of a linear elastic material, and their stresses.
 
-    Parameters
-    ----------
-    examples, points
-        The number of examples, and of points in time.
-    seed, split
-        The seed, and the set: the two splits of a seed are drawn independently.
+    `examples`, `points`: the number of examples, and of points in time; `seed`, `split`: the seed,
+    and the set: the two splits of a seed are drawn independently.
 
-    Returns
-    -------
-    Data
-        The channel is the strain divided by `ELASTIC_STRAIN`, uniform in [-1, 1]; the targets
-        ``(example, 1)`` are E e, the stress, divided by `STRESS`.
+    Returns the channel is the strain divided by `ELASTIC_STRAIN`, uniform in [-1, 1]; the targets
+    ``(example, 1)`` are E e, the stress, divided by `STRESS`.
     """
     drawn = named_stream(seed, "elasticity", split)
     strain = drawn.uniform(-1.0, 1.0, (examples, 1))

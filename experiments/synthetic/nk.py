@@ -36,16 +36,10 @@ _TABLES, _NEIGHBOURS, _GENOTYPES = range(2**41, 2**41 + 3)
 class NKLandscape:
     """A landscape; make it with `nk_landscape`.
 
-    Attributes
-    ----------
-    neighbours
-        The loci on which the contribution of each locus depends, shape ``(locus, K + 1)``; the
-        first is the locus itself.
-    tables
-        The contributions by the alleles of these loci, shape ``(locus, 2^(K+1))``. The index is a
-        binary number whose lowest digit is the allele of the locus itself.
-    seed
-        The seed.
+    `neighbours`: the loci on which the contribution of each locus depends, shape ``(locus, K +
+        1)``; the first is the locus itself.
+    `tables`: the contributions by the alleles of these loci, shape ``(locus, 2^(K+1))``. The index
+        is a binary number whose lowest digit is the allele of the locus itself.
     """
 
     neighbours: NDArray[np.int64]
@@ -68,10 +62,7 @@ class NKLandscape:
     def contributions(self, genotypes: ArrayLike) -> NDArray[np.float64]:
         """Return the contribution of each locus, shape ``(genotype, locus)``.
 
-        Parameters
-        ----------
-        genotypes
-            Alleles 0 and 1, shape ``(genotype, locus)``.
+        `genotypes`: alleles 0 and 1, shape ``(genotype, locus)``.
         """
         digits = np.asarray(genotypes, np.int64)[:, self.neighbours]
         index = digits @ (1 << np.arange(self.epistasis + 1))
@@ -89,12 +80,8 @@ class NKLandscape:
         Their channels are the loci, -1 for the allele 0 and 1 for the allele 1; their targets are
         the fitnesses, shape ``(example, 1)``. Parts of one sample have no genotype in common.
 
-        Parameters
-        ----------
-        count
-            The number of genotypes, at most 2^N.
-        repeat
-            The number of the sample, below 2^32: samples with different numbers are independent.
+        `count`: the number of genotypes, at most 2^N; `repeat`: the number of the sample, below
+        2^32: samples with different numbers are independent.
         """
         generator = stream(self.seed, _GENOTYPES, repeat=repeat)
         numbers = generator.choice(2**self.loci, count, replace=False)
@@ -111,18 +98,11 @@ def nk_landscape(
 ) -> NKLandscape:
     """Draw a landscape.
 
-    Parameters
-    ----------
-    loci
-        The number of loci, N: 1 to 62.
-    epistasis
-        The number of other loci on which the contribution of a locus depends, K: less than N, and
-        at most 20.
-    seed
-        The seed.
-    neighbourhood
-        Whether these are drawn for each locus, uniformly and without repetition, or are the K loci
-        that follow it on a ring.
+    `loci`: the number of loci, N: 1 to 62.
+    `epistasis`: the number of other loci on which the contribution of a locus depends, K: less than
+        N, and at most 20.
+    `neighbourhood`: whether these are drawn for each locus, uniformly and without repetition, or
+        are the K loci that follow it on a ring.
     """
     steps = np.tile(np.arange(1, loci), (loci, 1))
     if neighbourhood == "random":
