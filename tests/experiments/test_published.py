@@ -204,6 +204,7 @@ WRONG: dict[str, list[tuple[str, str, float]]] = {
     "sparse_code": [("spiking", "density", 0.9), ("spiking", "differing_spikes", 1)],
     "spike_times": [("shallow", "event_error", 1e-3), ("jump", "jump", 0.0)],
     "srnn": [("trained", "accuracy", 0.5), ("untrained", "accuracy", 0.9)],
+    "temporal_code": [("shipped", "even_ratio", 1.0), ("short", "kept", 0.1)],
     "yin_yang": [("exact", "accuracy", 0.3), ("linear", "accuracy", 0.9)],
 }
 
