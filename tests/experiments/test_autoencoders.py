@@ -26,6 +26,7 @@ from experiments.baselines import BaselineConfig
 from experiments.common.recipes import changed
 from experiments.neurons_as_autoencoders import STEPS, climbed
 from experiments.runner.experiment import load
+from experiments.temporal_code import at_random, codes_of, evenly_spaced
 
 NAMES = ("hubotter2021", "sparse_code")
 CONDITIONS = [(name, condition) for name in NAMES for condition in load(name).conditions]
@@ -50,6 +51,18 @@ def test_every_condition_can_be_trained(name: str, condition: str) -> None:
     assert sizes["latent"] == int(condition.partition("latent")[2] or 100)
     named = condition.partition("-t")[2]
     assert network.steps == int(named) if named else network.steps >= 24
+
+
+def test_spikes_at_other_times_are_as_many() -> None:
+    fired = np.zeros((2000, 3, 8), np.bool_)
+    fired[:, 0] = True
+    fired[:, 1, :2] = True  # the third neuron is silent
+    even, random = evenly_spaced(fired), at_random(fired, seed=0)
+    for other in (even, random):
+        assert (other.sum(-1) == fired.sum(-1)).all()
+    assert (even[:, 1] == (np.arange(8) % 4 == 3)).all()
+    assert np.allclose(random[:, 1].mean(0), 2 / 8, atol=0.04)  # 4 standard errors
+    assert codes_of(fired)[0].tolist() == [8, 2, 0, 36, 8 + 7, 0]
 
 
 @pytest.mark.medium
