@@ -172,11 +172,11 @@ def _check_common(layers: Sequence[PlacedLayer]) -> None:
             if each.delay is not None or each.target is not None
             or each.layer.shares_weights or each.layer.listed
         ]  # fmt: skip
-        if found or placed.program.counts_layer:
+        if found:
             raise NetworkError(
                 "the network learns by rules in Brian2 only", where=f"layer {placed.name!r}",
                 expected="weights of all pairs of neurons, without a delay or a separate target",
-                found=found[0] if found else "a model that counts the layer's spikes",
+                found=found[0],
             )  # fmt: skip
 
 

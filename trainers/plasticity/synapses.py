@@ -297,17 +297,21 @@ class PlasticPathway:
         if not self._feedback:
             return {}
         self._numbers[TIME] = self.weights.new_tensor(step * self._dt)
-        layers, every = self._numbers_of_layers(examples), (slice(None), slice(None))
-        known = [self._at(each, every) | _of(layers, each) for each in range(examples)]
-        exists = torch.tensor(True) if self._connected is None else self._connected
-        return {
-            # One after another, as C++ adds them.
-            name: torch.stack([
-                torch.where(exists, value(each), 0.0).expand_as(self.weights).cumsum(1)[:, -1]
-                for each in known
-            ])
-            for name, value in self._feedback.items()
-        }  # fmt: skip
+        values = {n: v[..., None] for n, v in self._numbers_of_layers(examples).items()}
+        values |= {**self._numbers, named("synapse", WEIGHT): self.weights}
+        values |= {named("synapse", name): each for name, each in self._variables.items()}
+        for side, traces in self.traces.items():
+            at = (slice(None), None) if side == "post" else (..., None)
+            values |= {named(side, name): each[at] for name, each in traces.states.items()}
+        values |= {name: each[:, None] for name, each in self.neuron.items()}
+        found, shape = {}, (examples, *self.weights.shape)
+        for name, value in self._feedback.items():
+            sent = value(values).expand(shape)
+            if self._connected is not None:
+                sent = torch.where(self._connected, sent, 0.0)
+            # One after another, as C++ adds them; no other program learns from batches.
+            found[name] = sent.cumsum(2)[..., -1] if examples == 1 else sent.sum(2)
+        return found
 
     def _drawn(self, block: str, step: int, example: int) -> dict[str, Tensor]:
         """Return the numbers that a block draws in a step, as Brian2 does (source, target)."""

@@ -182,10 +182,17 @@ def test_the_mirror_learns_on_a_common_clock_as_brian2_does(schedule: str) -> No
     examples = plastic_networks.signals()
     brian, mirror = (learn(start, examples, each) for each in ("numpy", "torch"))
     plastic_networks.check_equal(brian, mirror, start)
-    paper = start_of(schedule=schedule)
+    fields = tables(schedule=schedule)
+    fields["neurons"]["adaptive"]["layer_spikes"] = {"a": "0.1"}
+    paper = Network.initialise(NetworkConfig.from_mapping(fields, where="test"), seed=1)
     brian, mirror = (learn(paper, signals(3), each) for each in ("numpy", "torch"))
+    certain = np.repeat(signals().values > 0.15, 2, axis=0).astype(float)
+    equal = Data.of_signals(certain, labels=[1, 1])
+    pair, one = (learn(paper, equal[:n], "torch", batch_size=n).network.weights for n in (2, 1))
+    assert (one["hidden.weight"] != paper.weights["hidden.weight"]).any()
     for name, values in brian.network.weights.items():
         np.testing.assert_array_equal(values, mirror.network.weights[name])
+        np.testing.assert_array_equal(pair[name], one[name])
 
 
 @pytest.mark.medium
