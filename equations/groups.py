@@ -23,6 +23,8 @@ from numpy.typing import NDArray
 
 from bioae.checks import instance
 from bioae.equations.grammar import BUILT_IN, REFRACTORINESS, without_comments
+from bioae.equations.lowering.lowering import lower
+from bioae.equations.model import NeuronModel
 from bioae.errors import ModelError, shortened
 from bioae.unit_text import readable, unit_in_equations, unit_name
 
@@ -39,18 +41,16 @@ _KEYS = (
 _SLOTS = {Thresholder: "thresholds", Resetter: "resets", CodeRunner: "start"}
 
 
-def fields_of(
+def model_of(
     source: Any,
     keys: Mapping[str, Any],
     namespace: Mapping[str, Any],
     arrays: dict[str, NDArray[np.float64]] | None = None,
-) -> dict[str, Any]:
-    """Return the fields of the neuron model of a Brian2 object; see `NeuronModel.from_brian2`.
+) -> NeuronModel:
+    """Return the neuron model of a Brian2 object, which fits; see `NeuronModel.from_brian2`.
 
     Values that differ from neuron to neuron are put into `arrays` in base units, by the names of
     parameters; without it the model has their mean, with a warning.
-
-    Names that are neither in the namespace nor declared are left to the check of the model.
     """
     described: dict[str, Any]
     where = "from_brian2"
@@ -75,7 +75,16 @@ def fields_of(
         described.setdefault("weight", _WEIGHTS.get(unit, f"1*{unit}"))
     for key, found in _external(described, equations, namespace, where).items():
         described[key] = _merged(found, described.get(key, {}))
-    return described
+    model = NeuronModel(**described)
+    try:
+        lower(model)
+    except ModelError as error:  # there is no file that it could name
+        key = (error.where or "").removeprefix(f"{name}.toml")
+        raise ModelError(
+            error.what, where=where + key, expected=error.expected, found=error.found,
+            hint=error.hint,
+        ) from error  # fmt: skip
+    return model
 
 
 def _merged(table: Any, others: Any) -> Any:

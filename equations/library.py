@@ -32,14 +32,16 @@ def available_synapses() -> tuple[str, ...]:
     return _names_in(_SYNAPSES)
 
 
-def load_neuron(neuron: NeuronLike) -> NeuronModel:
+def load_neuron(neuron: NeuronLike, **keys: Any) -> NeuronModel:
     """Load a neuron model; nothing in its file is executed.
 
     Parameters
     ----------
     neuron
         The name of a shipped model (see `available`), the path of a TOML file, a model, or a
-        Brian2 `NeuronGroup`, or equations (see `NeuronModel.from_brian2`).
+        Brian2 `NeuronGroup`, or equations.
+    keys
+        Of a group or equations, as for `NeuronModel.from_brian2`, such as ``input="I"``.
 
     Raises
     ------
@@ -47,10 +49,13 @@ def load_neuron(neuron: NeuronLike) -> NeuronModel:
         If there is no such model, its file cannot be read or has the wrong keys, or a group cannot
         be converted.
     """
+    if is_neuron(neuron) and not isinstance(neuron, NeuronModel):
+        return from_brian2(neuron, **keys)
+    for key in keys:
+        expected = "a NeuronGroup or equations: files and models have their keys"
+        raise ModelError("this takes no such argument", where=key, expected=expected)
     if isinstance(neuron, NeuronModel):
         return neuron
-    if is_neuron(neuron):
-        return from_brian2(neuron)
     path, where = _find(neuron, _NEURONS, "neuron model")
     fields = read_toml(path, "neuron model file", error=ModelError)
     fields = _with_values(fields, path.parent, where)
@@ -95,8 +100,8 @@ def from_brian2(
     Raises
     ------
     ModelError
-        If a name is no constant of the namespace, the input is not determined, the group has
-        linked variables, or its values cannot be read in standalone mode.
+        If Brian2 rejects the model, a name is no constant of the namespace, the input is not
+        determined, the group has linked variables, or its values cannot be read in standalone mode.
 
     Examples
     --------
@@ -108,11 +113,11 @@ def from_brian2(
     >>> lif.parameters
     {'tau': '20*ms'}
     """
-    from bioae.equations.groups import callers_namespace, fields_of
+    from bioae.equations.groups import callers_namespace, model_of
 
     names = callers_namespace() if namespace is None else namespace
     keys |= {key: v for key, v in (("input", input), ("weight", weight)) if v is not None}
-    return NeuronModel(**fields_of(source, keys, names))
+    return model_of(source, keys, names)
 
 
 NeuronModel.from_brian2 = staticmethod(from_brian2)

@@ -305,6 +305,7 @@ class Network(Shown):
         calibrate: Calibration | Mapping[str, float] = "rate",
         layers: Collection[str] | None = None,
         copy: bool = True,
+        **keys: Any,
     ) -> Network:
         """Return the network with another neuron model in its layers, its weights unchanged.
 
@@ -325,6 +326,8 @@ class Network(Shown):
         copy
             Whether neurons keep the values of parameters, trained or set in their layer, that the
             model has too, by name and unit; otherwise all values are those of the model.
+        keys
+            Of a group, as for `NeuronModel.from_brian2`: ``input="I"``, ``weight=1*nA``.
 
         Raises
         ------
@@ -335,7 +338,7 @@ class Network(Shown):
         NetworkError
             If there is no such layer, or no layer fires and none is named.
         """
-        model = load_neuron(neuron)
+        model = load_neuron(neuron, **keys)
         chosen = self._changed_layers(model, layers)
         if not isinstance(calibrate, Mapping):
             calibrate = self.calibration_factors(model, calibrate, copy=copy)

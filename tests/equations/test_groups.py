@@ -120,8 +120,11 @@ def test_equations_get_constants_from_where_they_are() -> None:
     text = "dx/dt = (level - x)/tau : 1"
     with refused(ModelError, "'level'", where="from_brian2", found="ndarray"):
         NeuronModel.from_brian2(text, namespace={"tau": tau, "level": np.ones(3)})
-    with refused(ModelError, "'level'"):
-        lower(NeuronModel.from_brian2(text, namespace={"tau": tau}))
+    with refused(ModelError, "'level'", where="from_brian2, equations"):
+        NeuronModel.from_brian2(text, namespace={"tau": tau})
+    for key, value in (("input", "y"), ("weight", 2 * mV)):
+        with refused(ModelError, where=f"from_brian2, {key}"):
+            NeuronModel.from_brian2("dx/dt = -x/tau : 1", **{key: value})
     with refused(ModelError, found="int"):
         NeuronModel.from_brian2(5)
     assert theta
@@ -132,7 +135,9 @@ def test_a_network_takes_groups_and_models(caplog: pytest.LogCaptureFixture) -> 
     group = NeuronGroup(3, "dv/dt = -v/(10*ms) : 1", threshold="v > 1", reset="v = 0")
     group.v = [0, 0.5, 0.7]
     network = bioae.load("sae-mnist-leaky").network
-    changed = network.with_neuron(group, calibrate="none")
+    changed = network.with_neuron(group, calibrate="none", input="v")
+    with refused(ModelError, where="input"):
+        network.with_neuron("lif", input="v")
     assert changed.config.placed[0].model.name == group.name
     assert changed.config.placed[0].model.initial == {"v": "0.39999999999999997"}
     assert "mean" in caplog.text

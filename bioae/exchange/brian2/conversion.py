@@ -26,8 +26,7 @@ from brian2 import (
 )
 from numpy.typing import NDArray
 
-from bioae.equations.groups import fields_of
-from bioae.equations.lowering.lowering import lower
+from bioae.equations.groups import model_of
 from bioae.equations.model import NeuronModel
 from bioae.errors import BioaeError, InputError
 from bioae.exchange.brian2.inputs import INPUTS, constant_rates, frames, rates, size
@@ -127,7 +126,7 @@ class Conversion:
     def explained(self) -> Iterator[tuple[str, str]]:
         """Yield each object, and what it becomes, or why it cannot be converted."""
         steps: dict[type, Callable[[Any], object]] = {
-            Synapses: self._add_synapses, NeuronGroup: lambda each: lower(self._model(each)),
+            Synapses: self._add_synapses, NeuronGroup: self._model,
             PoissonInput: self._add_input,
             PoissonGroup: lambda each: rates(each, 1, self.dt, self._namespace),
         }  # fmt: skip
@@ -190,10 +189,10 @@ class Conversion:
                 del each["target"], each["weight"]
             else:
                 keys["targets"][each["target"]] = each["weight"]
-        fields = fields_of(group, keys, self._namespace, own)
+        model = model_of(group, keys, self._namespace, own)
         self.rows[group.name] = f"population {name!r} of {len(group)} neurons"
         self.arrays |= {f"{name}.{key}": values for key, values in own.items()}
-        return NeuronModel(**fields)
+        return model
 
     def _scale(self, projections: Sequence[dict[str, Any]]) -> None:
         """Give the weights onto a variable a unit in which they are about 1; state their sign.
