@@ -88,10 +88,11 @@ def check_neurons(file: Path, /, *, target: Target = "numpy", json: bool = False
     from bioae.cli.compared import summary, to_try
     from bioae.cli.tables import print_wrapped
     from bioae.extras import has_torch, installing
+    from bioae.responses.isolated import unset
 
     model, program = _loaded(file)
     unusual, drive = _firing(model)
-    unusual += [*_unset(program), *_discretised(model, drive or 1.0)]
+    unusual += [*unset(program).values(), *_discretised(model, drive or 1.0)]
     if not json:
         print_wrapped(f"{file}: loads, and Brian2 integrates it.", indent=2)
         if drive is not None:
@@ -162,22 +163,9 @@ def _firing(model: NeuronModel) -> tuple[list[str], float | None]:
     return [f"{spike}; {advice}"], drive
 
 
-def _unset(program: Program) -> list[str]:
-    """Return lines on variables that nothing sets, or that only add up what arrives."""
-    received, lines = program.model.received, []
-    blocks = [program.prepare, program.update, program.regularly, program.on_spike, program.reset]
-    blocks += [event.statements for event in program.events.values()]
-    set_here = {statement.target for block in blocks for statement in block}
-    for name in program.states.keys() - set_here:
-        if name in received:
-            lines.append(f"{name!r} adds up its input without end: nothing lowers it")
-        elif name not in {*program.written, *program.model.initial_state}:
-            lines.append(f"nothing sets {name!r}, which stays 0")
-    return sorted(lines)
-
-
 def _discretised(model: NeuronModel, weight: float) -> list[str]:
     """Return lines on the longest time step, or that of networks, if it changes the neuron."""
+    from bioae.equations import available
     from bioae.equations.declarations import parameter_values
     from bioae.equations.quantities import constants, evaluate, time_in_seconds
     from bioae.errors import InputError
@@ -199,7 +187,7 @@ def _discretised(model: NeuronModel, weight: float) -> list[str]:
         differs = f"with steps of {dt}, the response to a spike is not that of shorter ones"
         advice = f'write dt = "{fits}", or' if fits else f"nor is it down to {steps[-1]}; write"
         return [*lines, f"{differs}; {advice} another `method`"]
-    line = step_warning(model, step)
+    line = None if model.name in available() else step_warning(model, step)
     return lines if line is None else [*lines, line]
 
 

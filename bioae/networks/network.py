@@ -18,7 +18,7 @@ from pydantic import ValidationError
 
 from bioae.checks import array, instance, number, one_of, whole
 from bioae.equations.arrays.functions import rounded
-from bioae.equations.library import NeuronLike, load_neuron
+from bioae.equations.library import NeuronLike, available, load_neuron
 from bioae.equations.model import NeuronModel
 from bioae.errors import ModelError, NetworkError, describe, shortened
 from bioae.networks.arrays import FrozenArrays, check_arrays
@@ -39,8 +39,8 @@ if TYPE_CHECKING:
 
     from bioae.responses.calibration import Calibration
 
-#: The neuron models, and time steps, whose time constants were compared.
-_COMPARED: set[tuple[str, ...]] = set()
+#: The neuron models, with time steps, that were looked at, and the lines of warnings.
+_WARNED: set[tuple[str, ...]] = set()
 
 
 class LayerArrays(NamedTuple):
@@ -131,7 +131,7 @@ class Network(Shown):
         for placed in config.placed:
             weights |= initial_arrays(placed, seed, dt=config.dt_seconds)
             weights |= random_start(placed, seed)
-        _warn_of_steps(config)
+        _warn_of_models(config)
         return cls(config, weights)
 
     def with_random_parameters(self, seed: int) -> Network:
@@ -390,7 +390,7 @@ class Network(Shown):
             weights |= {f"{after.name}.{name}": values for name, values in common.items()}
             kept |= common.keys()
         spread = {name: variation for name, variation in self.spread.items() if name in kept}
-        _warn_of_steps(config)
+        _warn_of_models(config)
         return replace(self, config=config, weights=weights, spread=spread)
 
     def calibration_factors(
@@ -485,7 +485,7 @@ class Network(Shown):
             if parts != 1:
                 network = self._in_other_steps(parts, as_text(changes["dt"]))
         config = network.config.varied(**changes)
-        _warn_of_steps(config)
+        _warn_of_models(config)
         return replace(network, config=config)
 
     def _in_other_steps(self, parts: Fraction, dt: str) -> Network:
@@ -690,17 +690,24 @@ class Network(Shown):
         }
 
 
-def _warn_of_steps(config: NetworkConfig) -> None:
-    """Warn once of each neuron model that changes faster than the time step shows."""
-    from bioae.responses.isolated import step_warning
+def _warn_of_models(config: NetworkConfig) -> None:
+    """Warn once of neuron models that change faster than the time step shows, or only add up."""
+    from bioae.responses.isolated import step_warning, unset
 
-    for model in {placed.model.name: placed.model for placed in config.placed}.values():
-        key = (model.name, model.equations, str(model.parameters), config.dt)
-        if key not in _COMPARED:
-            _COMPARED.add(key)
-            line = step_warning(model, config.dt_seconds, once=True)
-            if line is not None:
+    for placed in {placed.model.name: placed for placed in config.placed}.values():
+        model = placed.model
+        key = model.name, model.equations, str(model.parameters), config.dt
+        # Models that come with bioae were compared with shorter steps.
+        if key in _WARNED or model.name in available():
+            continue
+        lines = [step_warning(model, config.dt_seconds)]
+        if placed.can_fire:  # a read-out may integrate
+            known = unset(placed.program)
+            lines += [f"{model.name}: {known[each]}" for each in model.received if each in known]
+        for line in filter(None, lines):
+            if (line,) not in _WARNED:
                 logging.getLogger("bioae").warning("bioae: %s", line)
+        _WARNED.update([key, *((line or "",) for line in lines)])
 
 
 def _no_parameter(name: str, layers: Iterable[PlacedLayer]) -> NetworkError:

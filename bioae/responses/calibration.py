@@ -305,10 +305,14 @@ def _drives(
     """
     low, high = drive_range(model, rate=rate, per="ms", **options)
     if not low > 0:
+        at_once = _curve(model, {**options, "duration": options["dt"]}, [0.0]).any()
+        cause = "Lower its constant input, such as a bias current"
+        if at_once:
+            cause = 'Let it begin below its threshold, such as initial={"v": "-70*mV"}'
         raise ModelError(
-            f"the neuron model {model.name!r} fires without input, and cannot be calibrated",
-            hint="Lower its constant input, such as a bias current, or use its weights as they "
-            'are: calibrate="none"',
+            f"the neuron model {model.name!r} fires {'in its first step, ' * bool(at_once)}without "
+            "input, and cannot be calibrated",
+            hint=f'{cause}, or use its weights as they are: calibrate="none"',
         )
     drives = np.geomspace(0.98 * low, high, _POINTS)
     rates = _curve(model, options, drives).to_numpy()

@@ -17,10 +17,9 @@ from bioae.equations.arrays.functions import array_functions
 from bioae.equations.arrays.start import constant_values, default_parameters, initial_state
 from bioae.equations.arrays.stepping import Stepper
 from bioae.equations.declarations import parameter_values
-from bioae.equations.library import available
 from bioae.equations.lowering.lowering import lower
 from bioae.equations.model import NeuronModel
-from bioae.equations.program import INHIBITION, INPUT, LAYER_SPIKES
+from bioae.equations.program import INHIBITION, INPUT, LAYER_SPIKES, Program
 from bioae.equations.quantities import constants, evaluate, text_of, time_in_seconds
 from bioae.errors import InputError, ModelError
 from bioae.networks.schedule import SCHEDULES, ScheduleName
@@ -39,8 +38,6 @@ _DEFAULT_DT = "0.1*ms"
 _INSTANT = 1e-8
 #: The steps per time constant below which a time step changes a neuron.
 _FEWEST = 5
-#: Lines on time steps that were returned before.
-_WARNED: set[str] = set()
 
 
 class IsolatedNeuron:
@@ -328,13 +325,26 @@ def time_constant(model: NeuronModel) -> float:
     return float(1 / fastest) if fastest > 0 else math.inf
 
 
-def step_warning(model: NeuronModel, dt: float, *, once: bool = False) -> str | None:
+def unset(program: Program) -> dict[str, str]:
+    """Return lines on variables, by name, that nothing sets, or that only add up what arrives."""
+    received, lines = program.model.received, {}
+    blocks = [program.prepare, program.update, program.regularly, program.on_spike, program.reset]
+    blocks += [event.statements for event in program.events.values()]
+    set_here = {statement.target for block in blocks for statement in block}
+    for name in sorted(program.states.keys() - set_here):
+        if name in received:
+            lines[name] = f"{name!r} adds up its input without end: nothing lowers it"
+        elif name not in {*program.written, *program.model.initial_state}:
+            lines[name] = f"nothing sets {name!r}, which stays 0"
+    return lines
+
+
+def step_warning(model: NeuronModel, dt: float) -> str | None:
     """Return a line on a model whose fastest time constant is under five steps (in seconds).
 
-    There is none on models that come with bioae, which were compared with shorter steps, and on
-    those with the key `dt`, which state their step; with `once`, none that was returned before.
+    There is none on models with the key `dt`, which state their step.
     """
-    if model.dt is not None or model.name in available():
+    if model.dt is not None:
         return None
     try:
         fastest = time_constant(model) * 1e3
@@ -342,11 +352,8 @@ def step_warning(model: NeuronModel, dt: float, *, once: bool = False) -> str | 
         return None
     if fastest >= _FEWEST * dt * 1e3 * (1 - 1e-6):
         return None
-    line = (
+    return (
         f"the fastest time constant of {model.name}, {fastest:.3g} ms, is under {_FEWEST} steps of "
         f"{dt * 1e3:g} ms (the default of Brian2 is 0.1 ms); write "
         f'dt = "{fastest / _FEWEST:.2g}*ms" in the model'
     )
-    repeated = line in _WARNED
-    _WARNED.add(line)
-    return None if once and repeated else line

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import numpy as np
@@ -82,6 +83,13 @@ def test_a_model_that_never_rests_cannot_be_calibrated(by: Calibration) -> None:
     with refused(ModelError, "'mine'"):
         calibrate(lif(), restless, by=by, **TIMES)
     assert calibrate(lif(), restless, by="none", **TIMES) == 1
+    biased = VOLTS.model_copy(update={"equations": "dv/dt = (0.3*volt + v_rest - v)/tau : volt"})
+    for cause, neuron in (
+        ("bias current", biased), ("initial", VOLTS.model_copy(update={"initial": {}})),
+    ):  # fmt: skip
+        if by == "rate":
+            with refused(ModelError, hint=re.compile(cause)):
+                calibrate(lif(), neuron, by=by, **TIMES)
 
 
 def test_each_layer_is_calibrated_with_its_own_parameters(network: Network) -> None:

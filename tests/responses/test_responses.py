@@ -110,17 +110,20 @@ def test_the_error_of_a_step_of_euler_has_its_closed_form(tau: str, k: float) ->
     assert step_error(euler, 0.5, "1*ms") == pytest.approx(expected)
 
 
-def test_time_constants_have_their_closed_form_and_short_ones_are_named_once(
+def test_time_constants_have_their_closed_form_and_warnings_come_once(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     for name, expected in (("lif", 0.1), ("coba", 0.005), ("srm", 3.75e-3), ("if", np.inf)):
         assert time_constant(load_neuron(name)) == pytest.approx(expected, rel=1e-5)
     assert time_constant(model_of("LIF")) == pytest.approx(0.01, rel=1e-5)  # its input lasts a step
     network = Network.initialise(NetworkConfig.preset("strided"))
-    fast = model(name="fast", parameters={"tau": "2*ms", "theta": "1"})
+    parameters, text = {"tau": "2*ms", "theta": "1"}, "dv/dt = (I - v)/tau : 1\nI : 1"
+    fast = model(name="fast", parameters=parameters, equations=text, input="I")
     for _ in range(2):
         network.with_neuron(fast, calibrate="none")
-    assert [line.getMessage().count('"0.4*ms"') for line in caplog.records] == [1]
+    step, sums = (line.getMessage() for line in caplog.records)
+    assert '"0.4*ms"' in step
+    assert "'I' adds up" in sums
 
 
 @pytest.mark.parametrize("dt", ["1*ms", "0.7*ms", "0.3*ms", "0.1666*ms"])
