@@ -140,6 +140,12 @@ def above() -> AbstractContextManager[None]:
     return shown
 
 
+def lasting(seconds: float) -> str:
+    """Return a duration in words."""
+    scales = ("s", 1) if seconds < 90 else ("minutes", 60) if seconds < 5400 else ("hours", 3600)
+    return f"about {seconds / scales[1]:.0f} {scales[0]}"
+
+
 def check_progress(progress: object) -> None:
     """Raise InputError unless `progress` is a function, true, false or None."""
     if not (progress is None or isinstance(progress, bool) or callable(progress)):

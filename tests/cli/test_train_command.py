@@ -7,6 +7,7 @@ import re
 import signal
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -280,18 +281,15 @@ def test_learning_and_training_do_not_mix(here: Path, refused: Refused) -> None:
         assert said in refused("train", "run.toml", "--out", "out", *options)
 
 
-def test_a_log_has_a_line_for_each_epoch_of_a_long_run(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("speed", [1, 100])
+def test_a_log_of_a_long_run_foretells_its_end_and_has_its_last_epoch(
+    speed: int, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    now = iter([each / speed for each in (0.0, 5.0, 16.0, 17.0, 20.0, 28.0)])
+    monkeypatch.setattr("bioae.cli.epochs.time", SimpleNamespace(monotonic=lambda: next(now)))
+    monkeypatch.setattr("bioae.cli.epochs._QUIET", 10.0)
     report = shown_progress()
-    monkeypatch.setattr("bioae.cli.epochs._QUIET", -1.0)
-    for epoch, score in ((3, None), (3, None), (4, 5.25), (5, 4.5)):
-        report(Report(epoch, 6, 1, 2, 1.0, score))
-    lines = capsys.readouterr().err.splitlines()
-    assert [line.rpartition(",")[0] for line in lines] == [
-        "epoch 3 of 6, validation 5.25",
-        "epoch 4 of 6, validation 4.5",
-    ]
-    monkeypatch.setattr("bioae.cli.epochs._QUIET", 1000.0)
-    report(Report(6, 6, 1, 2, 1.0, 4.0))
-    assert not capsys.readouterr().err
+    for epoch, done, score in ((1, 1, None), (1, 2, None), (1, 3, None), (1, 5, 5.0), (2, 10, 4.5)):
+        report(Report(epoch, 2, done, 10, 1.0, score))
+    lines = ["8 presentations left, about 88 s", "epoch 2 of 2, validation 4.5, 28 s"]
+    assert capsys.readouterr().err.splitlines() == (lines if speed == 1 else [])

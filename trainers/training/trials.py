@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
 from operator import attrgetter
 from typing import Any
 
 import numpy as np
 
 from bioae.errors import NetworkError
-from bioae.progress import counted
+from bioae.progress import counted, lasting
 from bioae.runs.splits import example_order
 from bioae.trainers.training.problem import Problem
 from bioae.trainers.training.trainer import GradientTrainer
@@ -51,23 +52,22 @@ class _Trial:
         self.settings, self._problem = settings, problem
         self._trainer = GradientTrainer(self._problem)
         self._losses: list[float] = []
+        self.failure: NetworkError | None = None
 
-    def advance(self, batches: Sequence[np.ndarray]) -> int:
-        """Train on those of the batches that were not used, and return their number."""
+    def advance(self, batches: Sequence[np.ndarray]) -> Iterator[object]:
+        """Train on those of the batches that were not used, and yield after each."""
         problem, stage = self._problem, self._problem.stages[0]
-        unused = batches[len(self._losses) :]
-        for chosen in unused:
-            if self.error == math.inf:
-                self._losses.append(math.inf)
-                continue
-            batch = problem.batch(problem.data.train[chosen], stage.settings.seed)
-            try:
-                loss = self._trainer.update(batch, stage)[problem.task.kind]
-            except NetworkError as error:  # the training diverged
-                _LOGGER.info("%s: %s", self.settings, error)
-                loss = math.inf
+        for chosen in batches[len(self._losses) :]:
+            loss = math.inf
+            if self.failure is None:
+                batch = problem.batch(problem.data.train[chosen], stage.settings.seed)
+                try:
+                    loss = self._trainer.update(batch, stage)[problem.task.kind]
+                except NetworkError as error:  # the training diverged
+                    _LOGGER.info("%s: %s", self.settings, error)
+                    self.failure = error
             self._losses.append(loss)
-        return len(unused)
+            yield loss
 
     @property
     def error(self) -> float:
@@ -99,14 +99,22 @@ def best_settings(
     batches = np.split(order, 2 * number)
     _LOGGER.info("%d settings are tried, in %d updates or twice as many", len(first), number)
     with counted("trying settings", pieces * number, shown, unit="updates") as report:
-        done = 0
+        done, begun = 0, 0.0
 
         def made(settings: dict[str, Any]) -> _Trial:
             return _Trial(change(**settings, schedule=_CONSTANT), settings)
 
         def goes_on(trial: _Trial, until: int) -> _Trial:
-            nonlocal done
-            report(done := done + trial.advance(batches[:until]))
+            nonlocal done, begun
+            for _ in trial.advance(batches[:until]):
+                report(done := done + 1)
+                if done == 1:  # which may wait for a compiler
+                    begun = time.monotonic()
+                if done == _FEWEST:
+                    left = (time.monotonic() - begun) / (done - 1) * (pieces * number + updates)
+                    _LOGGER.info(
+                        "%s for these and %s presentations", lasting(left), f"{updates * size:,}"
+                    )
             _LOGGER.info("%s: error %.4g after %d updates", trial.settings, trial.error, until)
             return trial
 
@@ -117,6 +125,13 @@ def best_settings(
         for trial in tried:
             goes_on(trial, 2 * number)
         lowest = min(each.error for each in tried)
+        if lowest == math.inf:
+            raise NetworkError(
+                "the training diverges with each setting that was tried", where="adapt",
+                found=str(best.failure),
+                hint="Bound what explodes, such as an exponent by clip, or give settings with "
+                "a lower learning_rate",
+            )  # fmt: skip
         chosen = next(each for each in tried if not each.error > _EQUAL * lowest)
         if faster is not None:
             settings = {**chosen.settings, "learning_rate": faster}

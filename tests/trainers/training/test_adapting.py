@@ -107,11 +107,13 @@ STRAIGHT = {"name": "arctan", "straight_through": 0.9}
         ({"rate": 0.95}, {"derivative": WIDE}),
         ({"alpha 4": 0.5, "rate": 0.8}, {"derivative": NARROW, "learning_rate": 0.01}),
         ({"alpha 4": np.inf, "wide": np.inf}, {"derivative": WIDE, "truncate": 12}),
+        ({"any": np.inf}, None),
     ],
 )
 def test_the_setting_that_lowers_the_error_clearly_is_chosen(
-    former: Network, monkeypatch: pytest.MonkeyPatch, errors: dict[str, float], chosen: object
-) -> None:
+    former: Network, monkeypatch: pytest.MonkeyPatch, errors: dict[str, float], chosen: object,
+    caplog: pytest.LogCaptureFixture,
+) -> None:  # fmt: skip
     advanced: list[tuple[object, int]] = []
 
     class Trial:
@@ -123,12 +125,14 @@ def test_the_setting_that_lowers_the_error_clearly_is_chosen(
                 "truncate 6": settings.get("truncate") == 6,
                 "straight": derivative == STRAIGHT,
                 "rate": "learning_rate" in settings,
+                "any": True,
             }
             self.error = np.prod([errors.get(kind, 1) for kind, holds in kinds.items() if holds])
+            self.failure = "not finite"
 
-        def advance(self, batches: list[object]) -> int:
+        def advance(self, batches: list[object]) -> list[object]:
             advanced.append((self.settings, len(batches)))
-            return len(batches)
+            return batches
 
     class Caught(Exception):  # noqa: N818 - it ends an adaptation that would train
         pass
@@ -139,9 +143,16 @@ def test_the_setting_that_lowers_the_error_clearly_is_chosen(
     monkeypatch.setattr(trials, "_Trial", Trial)
     best_settings = trials.best_settings
     monkeypatch.setattr(trials, "best_settings", caught)
+    caplog.set_level("INFO")
+    arguments = former.with_neuron("lif"), former, DATA
+    if chosen is None:
+        with refused(NetworkError, where="adapt", found="not finite"):
+            adapt(*arguments, presentations=160, progress=False)
+        return
     with pytest.raises(Caught) as found:
-        adapt(former.with_neuron("lif"), former, DATA, presentations=160, progress=False)
+        adapt(*arguments, presentations=160, progress=False)
     assert found.value.args == (chosen,)
+    assert "about 0 s for these and 160 presentations" in caplog.messages
     assert len(advanced) == 12
     assert {number for _, number in advanced} == {4, 8}  # the fewest, in so short a training
 
