@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from bioae.responses.calibration import Calibration
     from bioae.runs.assessment import Baseline
 
-#: Headings of the printed table, short enough for 80 columns, and their numbers.
+#: Headings of the printed table, and their numbers.
 _COLUMNS = {"Hz": "rate_hz_mean", "dead": "dead_fraction", "bursting": "bursting_fraction"}
 
 
@@ -46,11 +47,10 @@ def with_neuron(
     if kept:
         names = ", ".join(f"{placed.name} ({placed.model.name})" for placed in kept)
         message += f"; unchanged, because it never fires: {names}"
-    if other.config.dt_seconds != network.config.dt_seconds:
-        message += (
-            f"; dt {other.config.dt_seconds * 1e3:g} ms, as the model asks: {other.config.steps} "
-            f"steps in place of {network.config.steps}, and as much more work"
-        )
+    old, new = ((each.dt_seconds * 1e3, each.steps) for each in (network.config, other.config))
+    if new != old:  # said before the simulation, not after it
+        line = "dt %g ms, %d steps in place of %g ms, %d, as %s asks: as much more work"
+        logging.getLogger("bioae").info(line, *new, *old, other.config.neuron)
     return other, message
 
 
@@ -115,7 +115,7 @@ def _background(text: str) -> float | tuple[float, str]:
 def print_change(results: Mapping[str, Path], baseline: Baseline | None) -> None:
     """Print how firing and the scores of the task differ between results.
 
-    The first by name is that of the unchanged network; firing is compared with the last.
+    The first by name is that of the unchanged network.
     """
     from rich.console import Console
 
@@ -124,39 +124,36 @@ def print_change(results: Mapping[str, Path], baseline: Baseline | None) -> None
     from bioae.cli.tables import print_table, print_wrapped
     from bioae.firing_names import bursting_note
 
-    console = Console()
     with ExitStack() as stack:
         trees = {
             name: presentations(stack.enter_context(open_result(path, lazy=True)))
             for name, path in results.items()
         }
         lines = _score_lines(trees, baseline)
-        old, *_, new = trees.values()
-        effects = firing_change(old, new)
-        left_out = [each for each in layer_names(old) if each not in effects["layer"].to_numpy()]
-    first, *_, last = results
-    dt = min(float(each.attrs["dt_ms"]) for each in (old, new))
-    ends, columns, note = (first, last), _COLUMNS, bursting_note(dt)
-    if note and not any(effects[f"bursting_fraction_{each}"].any() for each in ("before", "after")):
+        old = next(iter(trees.values()))
+        changes = [firing_change(old, each) for each in trees.values()]
+        layers = changes[-1]["layer"].to_numpy()
+        left_out = [each for each in layer_names(old) if each not in layers]
+    columns, note = _COLUMNS, bursting_note(min(float(t.attrs["dt_ms"]) for t in trees.values()))
+    if note and not any(each["bursting_fraction_after"].any() for each in changes):
         columns = {heading: name for heading, name in columns.items() if heading != "bursting"}
         lines.append(note)
     rows = [
         {
-            "layer": str(layer),
-            **{
-                f"{heading} {column}": float(effects[f"{name}_{when}"].sel(layer=layer))
-                for heading, name in columns.items()
-                for when, column in zip(("before", "after"), ends, strict=True)
-            },
+            "layer": str(layer), "": name,
+            **{head: float(each[f"{key}_after"].sel(layer=layer)) for head, key in columns.items()},
         }
-        for layer in effects["layer"].to_numpy()
-    ]
+        for layer in layers
+        for name, each in zip(trees, changes, strict=True)
+        if layer in each["layer"]
+    ]  # fmt: skip
     if left_out:
         lines.append(readout_note(left_out))
     for line in lines:
         print_wrapped(line, indent=2)
     if rows:
-        print_table(as_table(f"Firing {ends[0]} and {ends[1]}", rows), console)
+        *names, last = results
+        print_table(as_table(f"Firing {', '.join(names)} and {last}", rows), Console())
 
 
 def score_lines(path: Path, network: Network) -> list[str]:
