@@ -62,15 +62,16 @@ def run(trial: Trial) -> Mapping[str, float]:
     train, test = (load(data["name"], split, data[split]) for split in ("train", "test"))
     whole = trial.mirror(network, test)
     errors = _decoded(trial, decoder, whole, test)
-    # In parts: the spikes of all layers fill the memory. float32 is four times as fast.
-    parts = (train[start : start + 500] for start in range(0, len(train), 500))
-    results = (simulate(encoder, each, Backend("torch", dtype="float32")) for each in parts)
-    known = np.concatenate([codes_of(trains_of(each)) for each in results])
-    codes = known, codes_of(trains_of(whole))
-    # Of both codes the first half are counts.
-    for code, numbers in (("counts", units), ("timed", 2 * units)):
-        chosen = [each[:, :numbers] for each in codes]
-        errors[code] = _trained(trial, code, chosen, train, test)
+    if not (trial.folder / "timed.npz").exists():  # the last file
+        # In parts: the spikes of all layers fill the memory. float32 is four times as fast.
+        parts = (train[start : start + 500] for start in range(0, len(train), 500))
+        results = (simulate(encoder, each, Backend("torch", dtype="float32")) for each in parts)
+        known = np.concatenate([codes_of(trains_of(each)) for each in results])
+        codes = known, codes_of(trains_of(whole))
+        # Of both codes the first half are counts.
+        for code, numbers in (("counts", units), ("timed", 2 * units)):
+            _save(trial, code, [each[:, :numbers] for each in codes], (train, test))
+    errors |= {code: _error(_trained(trial, code), test) for code in ("counts", "timed")}
     ratios = {f"{code}_ratio": errors[code] / errors["fired"] for code in [*CODES][1:]}
     return errors | ratios | {"gain": errors["timed"] / errors["counts"]}
 
@@ -139,36 +140,45 @@ def _decoded(trial: Trial, decoder: Network, whole: xr.DataTree, test: Data) -> 
     }
 
 
-def _trained(trial: Trial, code: str, codes: Sequence[Numbers], train: Data, test: Data) -> float:
-    """Return the error of a conventional decoder of standardised codes, of training and test."""
+def _save(trial: Trial, code: str, codes: Sequence[Numbers], images: Sequence[Data]) -> None:
+    """Store standardised codes of training and test images, with the images as targets."""
     from bioae.datasets import Data
 
     centre, scale = codes[0].mean(0), codes[0].std(0) + 1e-9
-    pairs = (
+    known, unknown = (
         Data.of_signals(
-            ((each - centre) / scale)[:, None], targets=images.as_float().reshape(len(images), -1),
-            labels=images.labels, name=code, split=split,
+            ((each - centre) / scale)[:, None], targets=digits.as_float().reshape(len(digits), -1),
+            labels=digits.labels, name=code, split=digits.split,
         )
-        for each, images, split in zip(codes, (train, test), ("train", "test"), strict=True)
+        for each, digits in zip(codes, images, strict=True)
     )  # fmt: skip
-    known, unknown = pairs
+    trial.data(known, unknown, code)
+
+
+def _trained(trial: Trial, code: str) -> Numbers:
+    """Train a conventional decoder of stored codes, and return its outputs of test images."""
+    from bioae.datasets import load
+
+    path = str(trial.folder / f"{code}.npz")
+    unknown = load(path, "test")
     layers = read(RECIPE)["network"]["layers"][3:]
     for layer in layers:
         layer.pop("neuron", None)
     tables = read("autoencoders/conventional") | {
         "network": {
-            "input_shape": [codes[0].shape[1]], "steps": 1, "encoder": {"kind": "frames"},
+            "input_shape": list(unknown.shape), "steps": 1, "encoder": {"kind": "frames"},
             "task": {"kind": "regression", "outputs": 784}, "layers": layers,
         },
-        "data": trial.data(known, unknown, code) | {"validation": trial.sizes["validation"]},
+        "data": {"name": path, "validation": trial.sizes["validation"]},
         "baseline": {"kind": "feedforward"},
     }  # fmt: skip
     training = {
         "epochs": min(trial.settings["decoder"], trial.sizes["epochs"]), "average": 0.99,
         "loss": "sum_squared_error", "schedule": {"warm_up": 0.1, "final": 0.005},
     }  # fmt: skip
-    fitted = trial.baseline(changed(tables, {"training": training}), code)
-    return _error(fitted.network.predict(unknown), test)
+    fitted = trial.baseline(changed(tables, {"training": training}), code).network
+    outputs: Numbers = fitted.predict(unknown)
+    return outputs
 
 
 def _error(outputs: Numbers, images: Data) -> float:
