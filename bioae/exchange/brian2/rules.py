@@ -47,19 +47,10 @@ def paths(synapses: Synapses, namespace: Mapping[str, Any], name: str) -> list[P
 
     If they learn, each has the whole rule, and all change in the same way: one for each variable.
 
-    Parameters
-    ----------
-    synapses
-        The synapses.
-    namespace
-        Constants by name, besides those of the synapses.
-    name
-        The name of a synapse model.
+    `namespace`: constants by name, besides those of the synapses; `name`: the name of a synapse
+    model.
 
-    Raises
-    ------
-    InputError
-        If a construct has no meaning as a projection.
+    Raises `InputError` if a construct has no meaning as a projection.
     """
     pathways = pathways_of(synapses)
     for pathway in pathways:

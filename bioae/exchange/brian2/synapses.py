@@ -29,22 +29,13 @@ _CONSTANTS = {name: each.value for name, each in DEFAULT_CONSTANTS.items()}
 class Path:
     """A projection of synapses.
 
-    Attributes
-    ----------
-    pathway
-        Brian2's pathway, which has its delays.
-    variable
-        The variable of the target that it adds to.
-    values
-        Its weights (synapse), in base units.
-    rule
-        The synapse model by which it delivers and learns; None: it adds the weights.
-    states
-        Values of the rule's variables that differ from synapse to synapse, by name.
-    reads
-        The variables of neurons that the rule reads: the group, and the name.
-    weight
-        The variable of synapses that is the rule's weight; None: it is 1.
+    `pathway`: Brian2's pathway, which has its delays.
+    `variable`: the variable of the target that it adds to.
+    `values`: its weights (synapse), in base units.
+    `rule`: the synapse model by which it delivers and learns; None: it adds the weights.
+    `states`: values of the rule's variables that differ from synapse to synapse, by name.
+    `reads`: the variables of neurons that the rule reads: the group, and the name.
+    `weight`: the variable of synapses that is the rule's weight; None: it is 1.
     """
 
     pathway: Any
