@@ -20,6 +20,7 @@ from typing import Annotated, Any, ClassVar, Literal, Union, get_args, get_origi
 from docutils import nodes
 from docutils.parsers.rst import directives
 from docutils.statemachine import StringList
+from function_examples import examples
 from public_names import PACKAGES, documented, exists, homes, unqualified
 from pydantic import BaseModel
 from sphinx import addnodes
@@ -105,6 +106,14 @@ def _entry(name: str, value: Any) -> Iterator[str]:
     if kind == "data" and not isinstance(value, int | float | str | tuple):
         yield "   :no-value:"
     yield ""
+
+
+def add_example(
+    app: Sphinx, kind: str, name: str, value: Any, options: Any, lines: list[str]
+) -> None:
+    """Add the example of a public function to its docstring."""
+    session = examples().get(name, [])
+    lines += ["", "Examples", "--------", *session, ""] if session else []
 
 
 class MentionedName(PyXRefRole):
@@ -298,6 +307,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.add_directive("names", Names)
     app.add_role("name", MentionedName())
     app.add_transform(LinkedNames)
+    app.connect("autodoc-process-docstring", add_example, priority=400)  # before napoleon
     app.connect("missing-reference", resolve)
     app.connect("autodoc-process-docstring", write_docstring, priority=400)
     app.connect("autodoc-process-docstring", join_names, priority=600)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import ast
+import doctest
 import importlib.util
+import inspect
 import os
 import pkgutil
 import re
@@ -11,8 +13,10 @@ import subprocess
 import sys
 from collections import Counter
 from pathlib import Path
+from pkgutil import resolve_name
 from typing import Any
 
+import function_examples
 import public_names
 import pytest
 
@@ -83,6 +87,22 @@ def test_every_public_name_has_one_entry() -> None:
     expected = {*public_names.documented(), *public_names.TYPES}
     assert len(expected) > 300
     assert Counter(entries()) == Counter(expected)
+
+
+def test_every_public_function_has_an_example() -> None:
+    names = [name for name in public_names.documented() if inspect.isroutine(resolve_name(name))]
+    assert len(names) > 200
+    assert sorted(names) == sorted(function_examples.examples())
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("page", sorted(function_examples.FOLDER.iterdir()), ids=title)
+def test_examples_of_functions(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("MPLBACKEND", "agg")
+    failed, tried = doctest.testfile(str(page), module_relative=False, encoding="utf-8")
+    assert tried
+    assert not failed
 
 
 def test_every_package_that_exports_names_is_public() -> None:

@@ -31,7 +31,7 @@ class Explained(Shown):
     rows: tuple[tuple[str, str], ...]
 
     def _summary(self) -> Summary:
-        return Summary(f"{len(self.rows)} objects of Brian2", [("object", "becomes"), *self.rows])
+        return Summary(f"Brian2 objects: {len(self.rows)}", [("object", "becomes"), *self.rows])
 
 
 @dataclass(frozen=True, repr=False)

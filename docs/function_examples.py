@@ -1,0 +1,25 @@
+"""Examples of public functions, which the reference shows below each: ``reference/examples/``.
+
+A file begins with what its examples share. A line with the name of a function follows, then its
+example as a Python session, which ``tests/docs/test_site.py`` runs.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+
+FOLDER = Path(__file__).with_name("reference") / "examples"
+
+
+@cache
+def examples() -> dict[str, list[str]]:
+    """Return the lines of the example of each function, by its full name."""
+    found: dict[str, list[str]] = {}
+    for path in sorted(FOLDER.glob("*.txt")):
+        shared, *parts = path.read_text(encoding="utf-8").split("\nbioae.")
+        for part in parts:
+            name, *lines = f"bioae.{part}".splitlines()
+            session = [*shared.splitlines(), *lines]
+            found[name] = [line.replace("  # doctest: +SKIP", "") for line in session if line]
+    return found
