@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from bioae.analysis.measures.definitions import DEFINITIONS, Rows, Table, anchor, as_table
 from bioae.analysis.report.illustrations import illustrate
+from bioae.analysis.report.lead import lead
 from bioae.analysis.report.measures import Measures, measure
 from bioae.analysis.report.numbers import to_numbers
 from bioae.analysis.report.page import Picture, rendered
@@ -125,7 +126,7 @@ def write_report(
     compare
         Pairs of results to compare instead.
     notes
-        Paragraphs of plain text below the title.
+        Paragraphs of plain text below the title; by default the main numbers in sentences.
     training_images
         For the baseline of the mean image (`bioae.analysis.mean_image`).
 
@@ -157,7 +158,7 @@ def _page(
     """Return the HTML of a report: the first tables, the pictures, the tables of all measures."""
     return rendered(
         pictures, title=title, bursting_threshold=measures.bursting_threshold,
-        notes=[*notes, *measures.notes()], first_tables=first_tables,
+        notes=[*(notes or lead(measures)), *measures.notes()], first_tables=first_tables,
         tables=measure_tables(measures),
         definitions={anchor(name): each for name, each in DEFINITIONS.items()},
         origins=_origins(measures.attributes),

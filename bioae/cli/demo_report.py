@@ -114,20 +114,28 @@ def _tables(numbers: Mapping[str, Any]) -> list[tuple[str, list[dict[str, object
 
 
 def _verdicts(numbers: Mapping[str, Any]) -> list[str]:
-    """Return a sentence for each result that the run does or does not reproduce."""
+    """Return the answers of the demo in sentences: agreement, dead and bursting, sparseness."""
     ours, same, paper = (numbers["networks"][name] for name in (MAIN, "unregularised", "paper"))
-    lines = []
-    for what in ("dead", "bursting"):
-        figures = f"{paper[what]:.0%} by the rule of the paper without regularisers"
-        figures += f", {same[what]:.0%} with our recipe without one, {ours[what]:.0%} with it"
-        seen = "shows" if paper[what] >= 0.1 else "does not show"
-        lines.append(f"Latent neurons {what}: {figures}. This run {seen} the paper's pathology.")
-    density = f"{same['density']:.3f} without the regulariser, {ours['density']:.3f} with it"
-    errors = f"{same['error']:.1f} and {ours['error']:.1f}"
-    lines.append(f"Latent density of ours: {density}, at squared errors of {errors}.")
     spikes, differing = numbers["spikes"], numbers["differing_spikes"]
-    lines.append(f"Differing spikes between mirror and Brian2: {differing:,} of {spikes:,}.")
-    return lines
+    agreement = f"{differing:,} of {spikes:,} spikes differ between Brian2 and the PyTorch mirror"
+    if not differing:
+        agreement = f"Brian2 fires the {spikes:,} spikes of the PyTorch mirror, and no other"
+    pathology = max(paper["dead"], paper["bursting"]) >= 0.1
+    return [
+        f"{agreement}.",
+        (
+            f"With the rule of the paper and no regulariser {paper['dead']:.0%} of the latent "
+            f"neurons are dead and {paper['bursting']:.0%} burst, so this run "
+            f"{'shows' if pathology else 'does not show'} the pathology that the paper describes. "
+            f"With our recipe {ours['dead']:.0%} are dead and {ours['bursting']:.0%} burst "
+            f"({same['dead']:.0%} and {same['bursting']:.0%} without its regulariser)."
+        ),
+        (
+            f"The regulariser changes the density of latent spikes from {same['density']:.3f} to "
+            f"{ours['density']:.3f}, and the squared error per digit from {same['error']:.1f} to "
+            f"{ours['error']:.1f}."
+        ),
+    ]
 
 
 def write(

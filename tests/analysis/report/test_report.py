@@ -20,6 +20,7 @@ from refusals import refused
 
 from bioae import analysis, analyze
 from bioae.analysis.report import measures
+from bioae.analysis.report.lead import lead
 from bioae.analysis.report.sources import named_sources
 from bioae.cli.analyze import analyze as command
 from bioae.errors import OutputError, ResultError
@@ -74,6 +75,14 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Page:
         notes=["First note.", "Second & last."],
     )  # fmt: skip
     return Page((folder / "report.html").read_text(encoding="utf-8"))
+
+
+def test_the_lead_answers_in_sentences() -> None:
+    *results, spikes = lead(analysis.measure({"a": small(0), "b": small(0)}))
+    assert [text.split(" is ")[0] for text in results] == [
+        f"The squared error of {n}" for n in "ab"
+    ]
+    assert spikes.startswith("Not one spike differs between a (")
 
 
 def test_the_page_has_every_part(page: Page) -> None:
