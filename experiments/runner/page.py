@@ -31,6 +31,9 @@ from experiments.runner.verdict import Verdict, judge, measured
 #: The folder of figures, next to the page.
 FIGURES = "figures"
 
+#: The most conditions of an experiment whose tables are not folded.
+MOST_ROWS = 20
+
 #: The headings of the numbers of criteria that are met, by kind.
 MET: Mapping[Kind, str] = {
     "claim": "our marks", "control": "controls", "agreement": "agreement of Brian2 and PyTorch",
@@ -168,7 +171,8 @@ def _conditions(plan: Plan, table: Rows) -> Iterator[str]:
         for name, each in plan.conditions.items()
         if table[name]
     ]
-    yield markdown_table(["condition", "what differs", "seeds"], rows)
+    conditions = markdown_table(["condition", "what differs", "seeds"], rows)
+    yield conditions if len(plan.conditions) <= MOST_ROWS else _folded("All conditions", conditions)
     missing = [f"`{name}`" for name, finished in table.items() if not finished]
     if missing:
         yield f"No rows yet: {', '.join(missing)}."
@@ -181,10 +185,20 @@ def _of(number: int, planned: int) -> str:
 def _tables(plan: Plan, table: Rows) -> Iterator[str]:
     """Yield the tables of results, under their headings if there are several."""
     groups = plan.experiment.groups or {"": tuple(plan.conditions)}
+    shown = next(iter(groups.values())) if len(plan.conditions) > MOST_ROWS else plan.conditions
     for heading, members in groups.items():
         if names := [name for name in members if table.get(name)]:
             yield from ([f"### {heading}"] if heading else [])
-            yield _results(plan, table, names)
+            results = _results(plan, table, names)
+            yield (
+                results
+                if names[0] in shown
+                else _folded(f"Results: {len(names)} conditions", results)
+            )
+
+
+def _folded(summary: str, table: str) -> str:
+    return f"<details><summary>{summary}</summary>\n\n{table}\n\n</details>"
 
 
 def _results(plan: Plan, table: Rows, names: Sequence[str]) -> str:
