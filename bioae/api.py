@@ -689,8 +689,8 @@ def fit(
         names, unless the model has them: ``gain``, ``offset`` and ``latency`` of the input, and
         the ``width`` of the escape noise, which is free in any case where spikes are compared.
     input
-        The parameter or variable that the recorded input takes the place of, or, for a signal in
-        its unit per second, adds to. By default the model's `input` if the unit fits, or else the
+        The parameter or variable that the recorded input replaces, or, for a signal in its unit
+        per second, adds to. By default the model's `input` if the unit fits, or else the
         only other one of this unit; a signal without unit arrives as spikes do.
     voltage
         The variable that is compared with the recorded voltage; by default ``v``, or the variable

@@ -1,4 +1,4 @@
-"""Models that a recorded signal drives: it takes the place of a parameter or of a variable."""
+"""Models that a recorded signal drives: it replaces a parameter or a variable."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ SIGNAL = "recorded_input"
 
 
 def place_of_input(model: NeuronModel, unit: Quantity | Dimension, name: str | None) -> str | None:
-    """Return the name that a signal of some unit takes the place of; None: it arrives as spikes do.
+    """Return the name that a signal of some unit replaces; None: it arrives as spikes do.
 
     `name`: the requested parameter or variable; None: the model's `input` or else the only other of
     this unit, and the network input for a signal without unit.
@@ -75,7 +75,7 @@ def place_of_input(model: NeuronModel, unit: Quantity | Dimension, name: str | N
 
 
 def driven(model: NeuronModel, name: str, values: Any, *, dt: str) -> NeuronModel:
-    """Return a model in which a signal takes the place of a parameter or variable, or adds to it.
+    """Return a model in which a signal replaces a parameter or variable, or adds to it.
 
     `name`: see `place_of_input`. A signal in the unit of a variable per second adds to its
         derivative.
@@ -104,7 +104,7 @@ def driven(model: NeuronModel, name: str, values: Any, *, dt: str) -> NeuronMode
             )  # fmt: skip
         if re.search(rf"\b{name}\s*[-+*/]?=(?!=)", model.reset or ""):
             raise InputError(
-                f"the reset changes {name!r}, which the recorded input takes the place of",
+                f"the reset changes {name!r}, which the recorded input replaces",
                 where=model.name, hint="Choose another name as `input`",
             )  # fmt: skip
         for table in ("parameters", "initial", "trainable", "inputs", "targets"):

@@ -67,8 +67,8 @@ def fit(
     report
         The page with tables and figures to write, such as fit.html.
     input
-        The parameter or variable of the model that the recorded input takes the place of; by
-        default the only one of its unit.
+        The parameter or variable of the model that the recorded input replaces; by default the
+        only one of its unit.
     voltage
         The variable of the model that is compared with the recorded potential; v by default.
     spikes

@@ -93,7 +93,7 @@ class NetworkConfig(Shown, Table):
         default_factory=dict, description="neuron models that are part of the description, in full"
     )
     synapses: dict[str, dict[str, Any]] = Field(
-        default_factory=dict, description="synapse models, likewise"
+        default_factory=dict, description="synapse models that are part of the description"
     )
 
     @field_validator("dt", "rest", mode="before")

@@ -223,7 +223,7 @@ class LayerBase(ProjectionBase, PopulationBase):
         None, description="the synapse model of the connections within the layer"
     )
     recurrent_initial: Initial | None = Field(
-        None, description="the initial recurrent weights, likewise; `initial` by default"
+        None, description="the initial recurrent weights; `initial` by default"
     )
     recurrent_gain: Positive | None = Field(
         None, description="scale of the initial recurrent weights; `gain` by default"

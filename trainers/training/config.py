@@ -85,7 +85,7 @@ class GradientConfig(RunConfig):
         if not task.losses:
             raise ValueError(
                 f"the task {task.kind!r} has no loss that a gradient could lower: give `rates` in "
-                "[training], or let the network learn by rules, see the table [learning]"
+                "[training], or use learning rules, in the table [learning]"
             )
         if self.loss not in task.losses:
             raise ValueError(

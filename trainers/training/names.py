@@ -26,7 +26,7 @@ def check_names(config: TrainingConfig, stages: Sequence[Stage], mirror: Network
         raise NetworkError(
             "gradients would give weights to connections that do not exist",
             where=f"layer {placed.name!r}, synapse model {placed.synapses[weights].name!r}",
-            hint="Train it without its rule, or let it learn by the rule alone: [learning]",
+            hint="Train it without its rule, or by the rule alone, in the table [learning]",
         )
     check_copies(config.network.placed, "train")
     if isinstance(config.task, Rates):
