@@ -460,7 +460,8 @@ class Network(Shown):
         """Return the network with each time step divided into parts.
 
         Presentations and points of signals last as long as before. The encoder emits less in each
-        step, and biases are smaller, so that the input per millisecond stays the same.
+        step, and biases are smaller, so that the input per millisecond stays the same. But spikes
+        reach the next layer in a shorter step: rates and decoded values of trained networks change.
         """
         if whole(parts, "parts", least=1) == 1:
             return self
