@@ -49,7 +49,8 @@ _MOST_VALUES = 100_000
 #: Kinds of objects that are refused, and what they are.
 _REASONS = {
     "SpatialNeuron": "a neuron of several compartments",
-    "NetworkOperation": "Python code that runs in each step",
+    "NetworkOperation": "Python code that runs in each step (use run_regularly or a TimedArray)",
+    "Subgroup": "a part of a group (hand over the group)",
     "SpatialStateUpdater": "a neuron of several compartments",
     **dict.fromkeys(("list", "tuple", "set", "dict"), "a collection (write *objects)"),
 }

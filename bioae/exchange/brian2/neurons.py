@@ -45,7 +45,7 @@ class PlainNeurons(Neurons):
         for name in (*(name for name, used in unfit.items() if used), *taken):
             raise ModelError(
                 "this has no form in a plain script",
-                where=f"{model.name}.toml", found=name,
+                where=model.name, found=name,
                 hint="Rename it" if name in taken else "Add your objects to those of bioae.build",
             )  # fmt: skip
 

@@ -201,8 +201,9 @@ def test_what_has_no_meaning_is_refused_by_name(fields: dict[str, Any], named: s
 def test_other_objects_are_refused_by_kind() -> None:
     group = b2.NeuronGroup(3, "dv/dt = -v/(10*ms) : 1", threshold="v > 1", reset="v = 0")
     operation = b2.NetworkOperation(lambda: None, name="operation")
-    with refused(InputError, "NetworkOperation", where="operation"):
-        bioae.from_brian2(group, operation, duration=10 * ms)
+    for each, advice in ((operation, "run_regularly"), (group[:2], "hand over the group")):
+        with refused(InputError, advice, where=each.name, found=type(each).__name__):
+            bioae.from_brian2(group, each, duration=10 * ms)
     with refused(InputError, "NeuronGroup"):
         bioae.from_brian2(b2.PoissonGroup(3, 5 * Hz), duration=10 * ms)
     changing = bioae.explain(b2.PoissonGroup(3, "rand()*Hz", name="changing"), namespace={})
@@ -281,7 +282,7 @@ def test_it_fires_the_same_spikes(tmp_path: Path, schedule: str, encoder: str) -
 def test_time_in_a_presentation_is_refused_and_other_files_are_kept(tmp_path: Path) -> None:
     timed = {**LEAKY, "threshold": "v > 1 and t > 2*ms"}
     network = drawn(dense("a", 4), input_shape=[1, 2, 2], neuron="mine", neurons={"mine": timed})
-    with refused(ModelError, where="mine.toml", found="t"):
+    with refused(ModelError, where="mine", found="t"):
         bioae.to_script(network, tmp_path / "script", pictures(1, 2, 2))
     (tmp_path / "notes.txt").touch()
     with refused(OutputError, where=tmp_path, found="notes.txt"):
