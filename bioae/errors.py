@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import sys
 from difflib import get_close_matches
-from typing import TYPE_CHECKING, TypedDict, cast, get_args
+from typing import TYPE_CHECKING, Self, TypedDict, cast, get_args
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -75,6 +75,12 @@ class BioaeError(Exception):
         self.hint = hint
         super().__init__(self._line())
         _report_plainly()
+
+    def at(self, where: str) -> Self:
+        """Return the same error at another place."""
+        return type(self)(
+            self.what, where=where, expected=self.expected, found=self.found, hint=self.hint
+        )
 
     def _line(self) -> str:
         # Both may quote a file, whose names may have any length.

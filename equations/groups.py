@@ -79,11 +79,7 @@ def model_of(
     try:
         lower(model)
     except ModelError as error:  # there is no file that it could name
-        key = (error.where or "").removeprefix(f"{name}.toml")
-        raise ModelError(
-            error.what, where=where + key, expected=error.expected, found=error.found,
-            hint=error.hint,
-        ) from error  # fmt: skip
+        raise error.at(where + (error.where or "").removeprefix(f"{name}.toml")) from error
     return model
 
 

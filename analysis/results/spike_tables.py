@@ -66,9 +66,7 @@ def read_spikes(
     try:
         tree = from_monitors(spikes, duration=duration, trials=trials, dt=dt, neurons=neurons)
     except ResultError as error:
-        where = f"{path}, {error.where}" if error.where else str(path)
-        parts = {"expected": error.expected, "found": error.found, "hint": error.hint}
-        raise ResultError(error.what, where=where, **parts) from None
+        raise error.at(f"{path}, {error.where}" if error.where else str(path)) from None
     layers = tree["layers"].children.values()
     sizes = ", ".join(f"{node.sizes['neuron']} {name}" for name, node in tree["layers"].items())
     note = "; neuron 0 has none: are they numbered from 1?" if numbers["neuron"].min() == 1 else ""

@@ -94,9 +94,7 @@ def _naming(option: str) -> Iterator[None]:
     try:
         yield
     except NetworkError as error:
-        raise NetworkError(
-            error.what, where=option, expected=error.expected, found=error.found, hint=error.hint
-        ) from error
+        raise error.at(option) from error
 
 
 def _background(text: str) -> float | tuple[float, str]:

@@ -116,10 +116,7 @@ class PlacedLayer:
             }  # fmt: skip
             if not own.get(key.partition(" ")[0]):
                 raise
-            where = f"layer {self.name!r}, {key}"
-            raise ModelError(
-                error.what, where=where, expected=error.expected, found=error.found
-            ) from None
+            raise error.at(f"layer {self.name!r}, {key}") from None
         if background is None:
             return program
         if isinstance(background, tuple):
