@@ -30,6 +30,8 @@ class Bar:
             desc=label, total=total, initial=done, unit=unit, file=sys.stderr, leave=False,
             dynamic_ncols=True,
         )  # fmt: skip
+        if self._drawn.ncols == -1:  # of a pseudo-terminal without a size, where nothing is drawn
+            self._drawn.ncols, self._drawn.nrows, self._drawn.dynamic_ncols = 80, 24, False
         self._reached = done
 
     def reach(

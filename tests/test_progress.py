@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import os
+import pty
 import re
 import sys
 import time
@@ -79,6 +81,16 @@ def test_bars_are_shown_on_a_terminal_or_if_asked_for(show: bool | None, screen:
         else:
             time.sleep(0.1)
     assert bool(screen.lines()) == bool(show)
+
+
+def test_bars_are_shown_on_a_terminal_without_a_size(monkeypatch: pytest.MonkeyPatch) -> None:
+    master, slave = pty.openpty()
+    with os.fdopen(slave, "w") as stream:
+        monkeypatch.setattr(progress, "sys", SimpleNamespace(stderr=stream, modules=sys.modules))
+        with counted("Brian2", 20) as report:
+            time.sleep(0.15)
+            report(5)
+        assert b"5/20" in os.read(master, 4096)
 
 
 def test_bars_are_shown_in_a_notebook(screen: Screen, monkeypatch: pytest.MonkeyPatch) -> None:
