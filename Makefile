@@ -152,7 +152,7 @@ $(LOWEST): pyproject.toml
 	$(LOWEST_VENV)/bin/python -c '$(NEEDS)' train distributed neo nwb nir > $(LOWEST_VENV)/requirements.txt
 	$(LOWEST_UV) --only-binary :all: --compile-bytecode --resolution lowest-direct \
 		--requirement $(LOWEST_VENV)/requirements.txt
-	$(LOWEST_UV) $(TEST_NEEDS) pyspike pytest-xdist 'pytest<9.1' # scikit-learn 1.6 gives it iterators
+	$(LOWEST_UV) --compile-bytecode $(TEST_NEEDS) pyspike pytest-xdist 'pytest<9.1' # scikit-learn 1.6 gives it iterators
 	$(LOWEST_UV) --no-deps --editable .
 	touch $@
 

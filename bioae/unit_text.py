@@ -37,7 +37,10 @@ def unit_in_equations(quantity: Any) -> str:
     from brian2.units.fundamentalunits import get_dimensions
 
     powers = {base: get_dimensions(quantity).get_dimension(kind) for base, kind in _BASES.items()}
-    return "*".join(f"{base}**{power:g}" for base, power in powers.items() if power)
+    # Brian2 with NumPy before 2.3 takes `amp**1` for a quantity.
+    return "*".join(
+        base if power == 1 else f"{base}**{power:g}" for base, power in powers.items() if power
+    )
 
 
 def readable(value: Any) -> Any:

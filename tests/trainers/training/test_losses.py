@@ -76,11 +76,13 @@ def test_scores_of_classes() -> None:
     outputs, labels = drawn(20, 4), torch.from_numpy(np.arange(20) % 4)
     outputs[0] = 0.5  # the first of equals
     scores = evaluate_scores(Classification(classes=4), in_batches(outputs, labels))
-    expected = metrics.accuracy_score(labels, outputs.numpy().argmax(1))
+    expected = metrics.accuracy_score(labels.numpy(), outputs.numpy().argmax(1))
     assert 0 < expected < 1
     assert scores == {
         "accuracy": pytest.approx(expected),
-        "cross_entropy": pytest.approx(metrics.log_loss(labels, outputs.softmax(1))),
+        "cross_entropy": pytest.approx(
+            metrics.log_loss(labels.numpy(), outputs.softmax(1).numpy())
+        ),
     }
 
 
