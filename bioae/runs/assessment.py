@@ -140,7 +140,7 @@ class Assessment:
         """
         with above():
             if self.baseline is not None and self.score is None:
-                _LOGGER.info("to beat on the validation split: %s", self.baseline)
+                _LOGGER.info("baseline on the validation split: %s", self.baseline)
             for text, layers in (("silent", self.silent), ("saturated", self.saturated)):
                 if layers:
                     each = ", ".join(f"{n} ({part:.0%} of neurons)" for n, part in layers.items())

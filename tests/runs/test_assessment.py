@@ -34,7 +34,7 @@ def test_trivial_scores_are_those_of_the_mean_or_of_the_most_frequent_class() ->
 @pytest.mark.parametrize(
     ("values", "firing", "lines"),
     [
-        ((MEAN,), {}, ["to beat on the validation split: mean training image 40"]),
+        ((MEAN,), {}, ["baseline on the validation split: mean training image 40"]),
         ((MEAN, 39.0), {}, ["bioae: the score of 39 is no better than mean training image 40"]),
         ((CHANCE, 0.52), {}, ["bioae: the score of 0.52 is no better than chance 0.5"]),
         ((CHANCE, 0.53), {}, []),
