@@ -42,5 +42,5 @@ def _of_result(measures: Measures, name: str) -> Iterator[str]:
 
 
 def _neurons(fractions: Any, state: str) -> str:
-    some = [f"{value:.0%} of {layer}" for layer, value in fractions.items() if value > 0]
+    some = [f"{100 * value:.2g} % of {layer}" for layer, value in fractions.items() if value > 0]
     return f"{state} neurons are {', '.join(some)}" if some else ""

@@ -49,8 +49,9 @@ def with_neuron(
         message += f"; unchanged, because it never fires: {names}"
     old, new = ((each.dt_seconds * 1e3, each.steps) for each in (network.config, other.config))
     if new != old:  # said before the simulation, not after it
-        line = "dt %g ms, %d steps in place of %g ms, %d, as %s asks: as much more work"
-        logging.getLogger("bioae").info(line, *new, *old, other.config.neuron)
+        line = "dt %g ms, %d steps in place of %g ms, %d, as %s asks: %.3g times the steps"
+        times = new[1] / old[1]
+        logging.getLogger("bioae").info(line, *new, *old, other.config.neuron, times)
     return other, message
 
 

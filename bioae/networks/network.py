@@ -39,8 +39,9 @@ if TYPE_CHECKING:
 
     from bioae.responses.calibration import Calibration
 
-#: The neuron models, with time steps, that were looked at, and the lines of warnings.
-_WARNED: set[tuple[str, ...]] = set()
+#: The neuron models, with time steps, that were looked at, and the warnings that were given.
+_SEEN: set[tuple[str, str]] = set()
+_WARNED: set[str] = set()
 
 
 class LayerArrays(NamedTuple):
@@ -697,18 +698,20 @@ def _warn_of_models(config: NetworkConfig) -> None:
 
     for placed in {placed.model.name: placed for placed in config.placed}.values():
         model = placed.model
-        key = model.name, model.equations, str(model.parameters), config.dt
-        # Models that come with bioae were compared with shorter steps.
-        if key in _WARNED or model.name in available():
+        key = model.model_dump_json(), str(config.dt)
+        if key in _SEEN:
             continue
-        lines = [step_warning(model, config.dt_seconds)]
+        _SEEN.add(key)
+        # Models that come with bioae were compared with shorter steps.
+        found = None if model.name in available() else step_warning(model, config.dt_seconds)
+        lines = [] if found is None else [found]
         if placed.can_fire:  # a read-out may integrate
             known = unset(placed.program)
             lines += [f"{model.name}: {known[each]}" for each in model.received if each in known]
-        for line in filter(None, lines):
-            if (line,) not in _WARNED:
+        for line in lines:
+            if line not in _WARNED:
+                _WARNED.add(line)
                 logging.getLogger("bioae").warning("bioae: %s", line)
-        _WARNED.update([key, *((line or "",) for line in lines)])
 
 
 def _no_parameter(name: str, layers: Iterable[PlacedLayer]) -> NetworkError:

@@ -51,7 +51,7 @@ def test_help_names_every_command(arguments: list[str], capsys: pytest.CaptureFi
 
 @pytest.mark.medium
 def test_version() -> None:
-    done = run_python("-m", "bioae.cli", "--version")
+    done = run_python("-m", "bioae", "--version")
     assert (done.returncode, done.stdout) == (0, importlib.metadata.version("bioae") + "\n")
 
 

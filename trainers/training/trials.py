@@ -111,9 +111,9 @@ def best_settings(
                 if done == 1:  # which may wait for a compiler
                     begun = time.monotonic()
                 if done == _FEWEST:
-                    left = (time.monotonic() - begun) / (done - 1) * (pieces * number + updates)
+                    whole = (time.monotonic() - begun) / (done - 1) * (pieces * number + updates)
                     _LOGGER.info(
-                        "%s for these and %s presentations", lasting(left), f"{updates * size:,}"
+                        "%s for these and %s presentations", lasting(whole), f"{updates * size:,}"
                     )
             _LOGGER.info("%s: error %.4g after %d updates", trial.settings, trial.error, until)
             return trial
@@ -128,7 +128,7 @@ def best_settings(
         if lowest == math.inf:
             raise NetworkError(
                 "the training diverges with each setting that was tried", where="adapt",
-                found=str(best.failure),
+                found=str(best.failure or "an infinite loss"),
                 hint="Bound what explodes, such as an exponent by clip, or give settings with "
                 "a lower learning_rate",
             )  # fmt: skip
