@@ -6,10 +6,14 @@ example as a Python session, which ``tests/docs/test_site.py`` runs.
 
 from __future__ import annotations
 
+import re
 from functools import cache
 from pathlib import Path
 
 FOLDER = Path(__file__).with_name("reference") / "examples"
+
+#: A line with the name of a function.
+_NAMES = re.compile(r"^(bioae\.[\w.]+)$", re.MULTILINE)
 
 
 @cache
@@ -17,9 +21,8 @@ def examples() -> dict[str, list[str]]:
     """Return the lines of the example of each function, by its full name."""
     found: dict[str, list[str]] = {}
     for path in sorted(FOLDER.glob("*.txt")):
-        shared, *parts = path.read_text(encoding="utf-8").split("\nbioae.")
-        for part in parts:
-            name, *lines = f"bioae.{part}".splitlines()
-            session = [*shared.splitlines(), *lines]
+        shared, *parts = _NAMES.split(path.read_text(encoding="utf-8"))
+        for name, lines in zip(parts[::2], parts[1::2], strict=True):
+            session = [*shared.splitlines(), *lines.splitlines()]
             found[name] = [line.replace("  # doctest: +SKIP", "") for line in session if line]
     return found

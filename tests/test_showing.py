@@ -1,4 +1,4 @@
-"""What networks show of themselves at a prompt and in a notebook."""
+"""Networks at a prompt and in a notebook."""
 
 from __future__ import annotations
 

@@ -120,13 +120,13 @@ def _verdicts(numbers: Mapping[str, Any]) -> list[str]:
     agreement = f"{differing:,} of {spikes:,} spikes differ between Brian2 and the PyTorch mirror"
     if not differing:
         agreement = f"Brian2 fires the {spikes:,} spikes of the PyTorch mirror, and no other"
-    pathology = max(paper["dead"], paper["bursting"]) >= 0.1
+    shown = " and ".join(key for key in ("dead", "bursting") if paper[key] >= 0.1)
     return [
         f"{agreement}.",
         (
             f"With the rule of the paper and no regulariser {paper['dead']:.0%} of the latent "
-            f"neurons are dead and {paper['bursting']:.0%} burst, so this run "
-            f"{'shows' if pathology else 'does not show'} the pathology that the paper describes. "
+            f"neurons are dead and {paper['bursting']:.0%} burst: "
+            f"{shown or 'neither dead nor bursting'} neurons, of those that the paper describes. "
             f"With our recipe {ours['dead']:.0%} are dead and {ours['bursting']:.0%} burst "
             f"({same['dead']:.0%} and {same['bursting']:.0%} without its regulariser)."
         ),

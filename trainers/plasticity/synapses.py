@@ -297,8 +297,8 @@ class PlasticPathway:
         if not self._feedback:
             return {}
         self._numbers[TIME] = self.weights.new_tensor(step * self._dt)
-        values = {n: v[..., None] for n, v in self._numbers_of_layers(examples).items()}
-        values |= {**self._numbers, named("synapse", WEIGHT): self.weights}
+        values = {**self._numbers, named("synapse", WEIGHT): self.weights}
+        values |= {n: v[..., None] for n, v in self._numbers_of_layers(examples).items()}
         values |= {named("synapse", name): each for name, each in self._variables.items()}
         for side, traces in self.traces.items():
             at = (slice(None), None) if side == "post" else (..., None)

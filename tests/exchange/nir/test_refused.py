@@ -1,4 +1,4 @@
-"""What has no rule is refused by the node's name, and a stranger's file is read safely."""
+"""Nodes without a rule are refused by name, and an untrusted file is read safely."""
 
 from __future__ import annotations
 
