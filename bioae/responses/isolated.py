@@ -92,8 +92,9 @@ class IsolatedNeuron:
                 **initial_state(self.program, known, **size, noise=noise),
             }  # fmt: skip
         self.values |= self._noise(START_STEP)
-        for name, expression in self._stepper.random_start.items():
-            self.values[name] = np.broadcast_to(expression(self.values), (1,))
+        with np.errstate(all="ignore"):
+            for name, expression in self._stepper.random_start.items():
+                self.values[name] = np.broadcast_to(expression(self.values), (1,))
 
     def copied(self) -> IsolatedNeuron:
         """Return a neuron in the same state."""

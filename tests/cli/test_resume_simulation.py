@@ -140,7 +140,7 @@ ENDED = "bioae: interrupted\n"
 def assert_ended(session: Any, done: Any, line: str = ENDED) -> None:
     # Of code that libraries execute from a string, Python ends by the signal: 130 to a shell.
     assert done.status in (130, -signal.SIGINT)
-    assert (done.out, re.sub("^to beat .*\n", "", done.err)) == ("", line)
+    assert (done.out, re.sub("^baseline .*\n", "", done.err)) == ("", line)
     assert session.running() == []
     assert list(session.temporary.glob("bioae-*")) == []
 
