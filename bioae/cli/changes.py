@@ -129,21 +129,24 @@ def print_change(results: Mapping[str, Path], baseline: Baseline | None) -> None
             for name, path in results.items()
         }
         lines = _score_lines(trees, baseline)
-        old = next(iter(trees.values()))
-        changes = [firing_change(old, each) for each in trees.values()]
+        old, *others = trees.values()
+        changes = [firing_change(old, each) for each in others]
         layers = changes[-1]["layer"].to_numpy()
+        shown = [(changes[-1], "before"), *((each, "after") for each in changes)]
         left_out = [each for each in layer_names(old) if each not in layers]
     columns, note = _COLUMNS, bursting_note(min(float(t.attrs["dt_ms"]) for t in trees.values()))
-    if note and not any(each["bursting_fraction_after"].any() for each in changes):
+    if note and not any(each[f"bursting_fraction_{when}"].any() for each, when in shown):
         columns = {heading: name for heading, name in columns.items() if heading != "bursting"}
         lines.append(note)
     rows = [
         {
             "layer": str(layer), "": name,
-            **{head: float(each[f"{key}_after"].sel(layer=layer)) for head, key in columns.items()},
+            **{
+                head: float(each[f"{key}_{when}"].sel(layer=layer)) for head, key in columns.items()
+            },
         }
         for layer in layers
-        for name, each in zip(trees, changes, strict=True)
+        for name, (each, when) in zip(trees, shown, strict=True)
         if layer in each["layer"]
     ]  # fmt: skip
     if left_out:
