@@ -154,6 +154,7 @@ VARIED = {f"training.variability.{key}" for key in ("scale", "distribution", "ac
         ("neural_variability", "accumulating", "variability", VARIED),
         ("neural_variability", "weight-decay", "sgd", {"regularisers.l2"}),
         ("neural_variability", "autoencoder-variability", "autoencoder", VARIED),
+        ("neural_variability", "forgetting-0.02", "forgetting-sgd", VARIED),
         ("convolutional_structure", "relu-short-clone", "relu-short", set()),
         ("convolutional_structure", "erf-fast", "erf", {"training.learning_rate"}),
         ("convolutional_structure", "autoencoder-clone", "autoencoder", set()),
