@@ -6,15 +6,13 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from experiments.common.agreement import COLUMNS, OUTPUTS, in_both, no_difference
-from experiments.common.figures import dots
+from experiments.common.figures import draw_accuracy
 from experiments.common.recipes import read
-from experiments.runner.criteria import Rows, agreement, claim, control, largest, mean, smallest
+from experiments.runner.criteria import agreement, claim, control, largest, mean, smallest
 from experiments.runner.experiment import Column, Condition, Experiment
 from experiments.runner.trial import Trial
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-
     from bioae.networks.network import Network
 
 
@@ -60,11 +58,6 @@ def linear(sizes: Mapping[str, Any]) -> dict[str, float]:
     model = LogisticRegression(tol=1e-3, max_iter=1000)
     model.fit(train.as_float().reshape(len(train), -1), train.labels)
     return {"accuracy": float(model.score(test.as_float().reshape(len(test), -1), test.labels))}
-
-
-def draw_accuracy(rows: Rows) -> Figure:
-    """Accuracy on the test split, of spiking networks in Brian2: seeds and their mean."""
-    return dots(rows, {"accuracy": "accuracy"})
 
 
 EXPERIMENT = Experiment(

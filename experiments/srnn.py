@@ -9,15 +9,15 @@ import numpy as np
 
 from bioae.random import named_stream
 from experiments.common.agreement import COLUMNS, OUTPUTS, in_both, no_difference
-from experiments.common.figures import dots
+from experiments.common.energy import energy_of, operations_of
+from experiments.common.figures import draw_accuracy
 from experiments.common.recipes import changed, read
-from experiments.runner.criteria import Rows, claim, control, difference, mean
+from experiments.runner.criteria import claim, control, difference, mean
 from experiments.runner.experiment import Column, Condition, Experiment
 from experiments.runner.trial import Trial
 
 if TYPE_CHECKING:
     import xarray as xr
-    from matplotlib.figure import Figure
 
     from bioae.datasets import Data
     from bioae.networks.network import Network
@@ -27,11 +27,6 @@ _ROOM = 50
 
 #: The time constants that the neurons of the hidden layer differ in.
 _TAUS = ("hidden.tau_m", "hidden.tau_adapt")
-
-#: Energy of an accumulate and of a multiply-accumulate, in nJ: 32-bit floating point at 45 nm, by
-#: Horowitz, "Computing's energy problem" (2014), ISSCC 10-14, doi:10.1109/ISSCC.2014.6757323.
-_ACCUMULATE, _MULTIPLY_ACCUMULATE = 0.9e-3, 4.6e-3
-
 
 #: The columns of operations per example, and their texts.
 _COUNTS = {
@@ -156,28 +151,20 @@ def _operations(network: Network, result: xr.DataTree, test: Data, seed: int) ->
 
     Updates are products: one per state that decays, none of rates, three of long short-term memory.
     """
-    from bioae.analysis import operations
-    from bioae.simulation import input_events
-
-    counts = operations(
-        result, network.synapse_counts(),
-        input_events=input_events(network, test, seed=seed).ravel(),
-        graded=network.config.encoder.graded,
-    )  # fmt: skip
+    counts = operations_of(network, result, test, seed)
     total = {name: float(each) for name, each in counts.sum("layer").items()}
     hidden = {name: float(each) for name, each in counts.sel(layer="hidden").items()}
-    synapses = _MULTIPLY_ACCUMULATE * total["multiply_accumulates"]
-    synapses += _ACCUMULATE * total["accumulates"]
+    synapses = energy_of(total["accumulates"], total["multiply_accumulates"])
     adaptive = "hidden.tau_adapt" in network.weights
     updates = total["neuron_updates"] + adaptive * hidden["neuron_updates"]
-    energy = synapses + _MULTIPLY_ACCUMULATE * updates
+    energy = synapses + energy_of(0, updates)
     rates = total["dense_multiply_accumulates"]
     lstm = rates + 3 * (hidden["dense_multiply_accumulates"] + hidden["neuron_updates"])
     return {
         **{name: total[name] for name in _COUNTS},
         "energy": energy, "synapse_energy": synapses,
-        "rates_energy": _MULTIPLY_ACCUMULATE * rates / energy,
-        "lstm_energy": _MULTIPLY_ACCUMULATE * lstm / energy,
+        "rates_energy": energy_of(0, rates) / energy,
+        "lstm_energy": energy_of(0, lstm) / energy,
     }  # fmt: skip
 
 
@@ -189,11 +176,6 @@ def _lstm(trial: Trial, tables: Mapping[str, Any]) -> dict[str, float]:
     return {"accuracy": accuracy} | dict.fromkeys(
         ("multiply_accumulates", "dense_multiply_accumulates"), products
     )
-
-
-def draw_accuracy(rows: Rows) -> Figure:
-    """Accuracy on the test split, of spiking networks in Brian2: seeds and their mean."""
-    return dots(rows, {"accuracy": "accuracy"})
 
 
 def _recall(*changes: str, delay: int = 200, **more: Any) -> dict[str, Any]:
