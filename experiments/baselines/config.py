@@ -68,7 +68,7 @@ class RecurrentKind(TrainedKind):
     """
 
     kind: Literal["recurrent"] = "recurrent"
-    cell: Literal["relu", "tanh", "lstm"] = "tanh"
+    cell: Literal["relu", "tanh", "lstm", "slstm"] = "tanh"
     activation: ActivationName = "relu"
 
 
@@ -161,8 +161,9 @@ class BaselineConfig(GradientConfig):
         ``LAYER.weight`` and ``LAYER.bias`` of trained kinds; of a variational auto-encoder also
         ``LATENT.log_variance_weight`` and ``LATENT.log_variance_bias``; of a recurrent layer
         ``LAYER.weight`` (unit, input), ``LAYER.recurrent`` (unit, unit) and ``LAYER.bias`` (unit,),
-        with 4 times the rows for ``lstm``: those of the input, forget, cell and output gates, one
-        gate after another. ``mean`` and ``components`` of the kinds that are fitted.
+        with 4 times the rows for ``lstm`` and ``slstm``: those of the input, forget, cell and
+        output gates, one gate after another; for ``slstm`` also ``LAYER.threshold`` (unit,).
+        ``mean`` and ``components`` of the kinds that are fitted.
         """
         kind = self.baseline
         if not isinstance(kind, TrainedKind):
@@ -176,8 +177,10 @@ class BaselineConfig(GradientConfig):
             name = f"{layer.name}.{prefix}"
             gates = 1
             if isinstance(kind, RecurrentKind) and layer.recurrent:
-                gates = _GATES if kind.cell == "lstm" else 1
+                gates = _GATES if kind.cell in ("lstm", "slstm") else 1
                 (units,) = layer.bias_shape(shape)
+                if kind.cell == "slstm":
+                    shapes[f"{name}threshold"] = (units,)
                 shapes[f"{name}recurrent"] = (gates * units, units)
             first, *rest = layer.weight_shape(shape)
             shapes[f"{name}weight"] = (gates * first, *rest)

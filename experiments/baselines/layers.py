@@ -187,7 +187,7 @@ class ConventionalModule(nn.Module):
         for number, (prefix, place) in enumerate(self.config.sources, start=1):
             named = {
                 kind: array
-                for kind in ("weight", "recurrent", "bias")
+                for kind in ("weight", "recurrent", "bias", "threshold")
                 if (array := arrays.get(f"{place.layer.name}.{prefix}{kind}")) is not None
             }
             if named:

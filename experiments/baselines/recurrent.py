@@ -60,6 +60,44 @@ class RecurrentLayer(ConventionalLayer):
         return getattr(self.cell, name, None) is not None
 
 
+class SpikingLSTM(ConventionalLayer):
+    """Spiking long short-term memory (Henkes et al. 2022, arXiv:2210.03515).
+
+    The membrane of a unit is the output of long short-term memory, less its threshold if it emitted
+    a spike in the last step; above the threshold it emits one. Gates read the membranes of the last
+    step. Cells and membranes are numbers, binary is what a layer hands on: its spikes, or, if it is
+    `graded`, its membranes. The derivative of a spike is that of the arctan; none passes through
+    the reset.
+
+    `place`: the layer and its shapes; `arrays`: as of `RecurrentLayer`, and ``threshold``.
+    """
+
+    def __init__(self, place: Place, arrays: Mapping[str, Tensor], *, graded: bool) -> None:
+        super().__init__()
+        self.place, self.graded = place, graded
+        for name, each in arrays.items():
+            self.register_parameter(name, nn.Parameter(each))
+
+    def forward(self, emitted: Tensor) -> Tensor:
+        """Return the spikes or membranes (time, example, *shape), from a state of 0."""
+        arrays, membranes = self.arrays, []
+        threshold, recurrent = arrays["threshold"], arrays["recurrent"].T
+        sums = nn.functional.linear(emitted.flatten(2), arrays["weight"], arrays.get("bias"))
+        membrane = cell = spikes = sums.new_zeros(sums.shape[1], len(threshold))
+        for each in sums:
+            gates = torch.addmm(each, membrane, recurrent)
+            admit, keep, _, release = gates.sigmoid().chunk(4, dim=1)
+            cell = keep * cell + admit * gates.chunk(4, dim=1)[2].tanh()
+            membrane = release * cell.tanh() - spikes * threshold
+            spikes = membrane > threshold  # no gradient passes through the reset
+            membranes.append(membrane)
+        outputs = torch.stack(membranes)
+        if not self.graded:
+            smooth = torch.atan(math.pi * (outputs - threshold)) / math.pi
+            outputs = (outputs > threshold) + (smooth - smooth.detach())
+        return outputs.reshape(*outputs.shape[:2], *self.place.shape)
+
+
 class RecurrentModule(ConventionalModule):
     """Layers that work step by step, recurrent ones among them; the decoder reads the last one.
 
@@ -67,7 +105,8 @@ class RecurrentModule(ConventionalModule):
     default; Le, Jaitly, Hinton 2015, arXiv:1504.00941, take the identity for rectified units), the
     other arrays as in `ConventionalModule`. All weights of a layer of long short-term memory are
     uniform within 1 / sqrt(units) of 0, as in PyTorch; its biases are 0, and 1 for the forget gates
-    (Jozefowicz, Zaremba, Sutskever 2015, ICML).
+    (Jozefowicz, Zaremba, Sutskever 2015, ICML). Thresholds of its spiking form are uniform from 0
+    to 1; the last layer that is recurrent is graded.
 
     `config`, `arrays`: see `ConventionalModule`.
     """
@@ -84,7 +123,7 @@ class RecurrentModule(ConventionalModule):
         activations, emitted = {}, inputs
         for place, layer in zip(self.places, self.layers, strict=True):
             name = place.layer.name
-            if isinstance(layer, RecurrentLayer):
+            if place.layer.recurrent:
                 emitted = layer(emitted)
             else:
                 sums = layer(emitted.flatten(0, 1))
@@ -103,12 +142,15 @@ class RecurrentModule(ConventionalModule):
             for name, each in arrays.items()
             if name.startswith(prefix)
         }
+        if self._kind.cell == "slstm":
+            last = [each for each in self.places if each.layer.recurrent][-1]
+            return SpikingLSTM(place, own, graded=place == last)
         return RecurrentLayer(place, self._kind.cell, own)
 
     def _draw(self, place: Place, arrays: Mapping[str, Tensor], generator: Generator) -> None:
         if not place.layer.recurrent:
             super()._draw(place, arrays, generator)
-        elif self._kind.cell == "lstm":
+        elif self._kind.cell in ("lstm", "slstm"):
             _draw_lstm(arrays, generator)
         else:
             super()._draw(place, arrays, generator)
@@ -135,3 +177,5 @@ def _draw_lstm(arrays: Mapping[str, Tensor], generator: Generator) -> None:
         array.copy_(torch.from_numpy(generator.uniform(-bound, bound, array.shape)))
     if "bias" in arrays:
         arrays["bias"][units : 2 * units] = 1.0  # the second gate is the forget gate
+    if "threshold" in arrays:
+        arrays["threshold"].copy_(torch.from_numpy(generator.uniform(0.0, 1.0, units)))

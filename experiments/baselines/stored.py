@@ -13,9 +13,11 @@ from safetensors.numpy import load as load_tensors
 from safetensors.numpy import save as save_tensors
 from torch import Tensor
 
+from bioae.datasets import Data
 from bioae.errors import ArtefactError
 from bioae.files import atomic_output
 from bioae.inputs import as_path, read_toml
+from bioae.simulation.presentations import values_of
 from experiments.baselines.autoencoder import AutoencoderModule
 from experiments.baselines.base import Arrays, Baseline, Linear
 from experiments.baselines.config import (
@@ -51,6 +53,11 @@ class Conventional(Baseline):
     def arrays(self) -> Arrays:
         """Return its weights and biases."""
         return {name: each.detach().cpu().numpy() for name, each in self.module.arrays.items()}
+
+    def activations(self, data: Data) -> Arrays:
+        """Return the activations of layers by name, see `Activations`."""
+        found = self._run(values_of(self.network, data)).layers
+        return {name: _numpy(each) for name, each in found.items()}
 
     def _predict(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
         return _numpy(self._run(values).output)

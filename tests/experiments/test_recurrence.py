@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 from bioae import simulate
 from bioae.datasets import Data
@@ -16,8 +17,9 @@ from bioae.simulation import Backend
 from bioae.trainers import TrainingConfig
 from experiments import radlif, regression, srnn
 from experiments.baselines import BaselineConfig
+from experiments.baselines.stored import Conventional, conventional_module
 from experiments.recurrence.gradients import GAINS, column, gradients
-from experiments.regression import errors, examples, pointwise, silenced
+from experiments.regression import SILENCED, errors, examples, gated, pointwise, silenced
 from experiments.srnn import shuffled
 
 TASK = {"channels": 5, "points": 12, "classes": 3}
@@ -123,6 +125,31 @@ def test_errors() -> None:
     assert errors(0 * targets, test)["relative_error"] == pytest.approx(1.0)
     assert errors(1.1 * targets, test)["relative_error"] == pytest.approx(0.1)
     assert errors(targets, test) == {"error": 0.0, "relative_error": 0.0}
+
+
+def test_costs_of_long_short_term_memory() -> None:
+    """Spikes of two layers take the place of products; weights of membranes stay products."""
+    _, test = examples("plasticity", regression.EXPERIMENT.quick, seed=0)
+    tables = regression.recipe("plasticity", regression.EXPERIMENT.quick, 1)
+    training, found = {"seed": 1}, {}
+    for cell in ("lstm", "slstm"):
+        kind = {"kind": "recurrent", "cell": cell}
+        config = BaselineConfig.from_mapping({**tables, "baseline": kind, "training": training})
+        module = conventional_module(config)
+        for name in SILENCED:
+            module.arrays.get(f"{name}.threshold", torch.zeros(1)).data.mul_(0.02)
+        found[cell] = gated(Conventional(module), test)
+    units, all_units = 24, 3 * 24
+    between = 2 * 4 * units * units
+    kept = 4 * units + 3 * 4 * units * units + units + 3 * all_units
+    lstm, slstm = found["lstm"], found["slstm"]
+    assert lstm["multiply_accumulates"] == kept + between
+    assert (lstm["accumulates"], lstm["binary_bytes"], slstm["binary_bytes"]) == (0, 0, 9)
+    assert slstm["multiply_accumulates"] == kept
+    assert slstm["weight_bytes"] == lstm["weight_bytes"] + 4 * all_units
+    assert 0.05 * between < slstm["accumulates"] < 0.95 * between
+    assert lstm["analogue_bytes"] == slstm["analogue_bytes"] == 8 * all_units
+    assert slstm["energy"] == pytest.approx(4.6e-3 * kept + 0.9e-3 * slstm["accumulates"])
 
 
 @pytest.mark.medium

@@ -102,6 +102,36 @@ def test_a_recurrent_network_against_modules_of_torch(cell: str) -> None:
     torch.testing.assert_close(*gradients, rtol=1e-10, atol=1e-12)
 
 
+def test_spiking_long_short_term_memory_against_the_cell_of_torch() -> None:
+    """One layer hands on spikes, the last one membranes; low thresholds, so that both reset."""
+    layers = [dense(name, UNITS, recurrent=True) for name in ("hidden", "last")]
+    described = {**RECURRENT, "layers": [*layers, dense("output", CLASSES)]}
+    ours = module(described, {"kind": "recurrent", "cell": "slstm"})
+    signals, arrays = values(8, STEPS, INPUTS), ours.arrays
+    assert all(0 < float(arrays["hidden.threshold"][unit].detach()) < 1 for unit in range(UNITS))
+    for name in ("hidden", "last"):
+        arrays[f"{name}.threshold"].data.mul_(0.1)
+    found = ours(ours.inputs(signals))
+    emitted = torch.from_numpy(signals).swapaxes(0, 1)
+    for name in ("hidden", "last"):
+        own = {key: arrays[f"{name}.{key}"] for key in ("weight", "recurrent", "bias", "threshold")}
+        membrane = cell = torch.zeros(8, UNITS, dtype=torch.float64)
+        membranes, weights = [membrane], (own["weight"], own["recurrent"], own["bias"])
+        for each in emitted:
+            fired = membranes[-1] > own["threshold"]
+            state = [membranes[-1], cell]
+            output, cell = torch.lstm_cell(each, state, *weights, torch.zeros_like(own["bias"]))
+            membranes.append(output - fired * own["threshold"])
+        outputs = torch.stack(membranes[1:])
+        emitted = (outputs > own["threshold"]).double()
+        assert 0.1 < emitted.mean() < 0.9
+        wanted = emitted if name == "hidden" else outputs
+        torch.testing.assert_close(found.layers[name], wanted, rtol=1e-12, atol=1e-12)
+    assert set(found.layers["hidden"].unique().tolist()) == {0.0, 1.0}
+    found.output.square().sum().backward()
+    assert all(each.grad is not None and each.grad.any() for each in arrays.values())
+
+
 def test_initial_weights() -> None:
     def drawn(cell: str, **layer: Any) -> dict[str, Tensor]:
         layers = [dense("hidden", 60, recurrent=True, **layer), dense("output", CLASSES)]
