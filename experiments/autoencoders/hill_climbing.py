@@ -98,6 +98,12 @@ class Network:
         errors: Numbers = 1 + changes.sum(axis=1) / np.sum(inputs**2)
         return errors
 
+    def unexplained_by_layer(self, inputs: Numbers) -> float:
+        """Return the error of reconstruction of all hidden neurons by the best common decoder."""
+        codes = _code(self.activity(inputs)).T
+        rebuilt = codes @ np.linalg.lstsq(codes, inputs)[0]
+        return float(np.sum((inputs - rebuilt) ** 2) / np.sum(inputs**2))
+
 
 @dataclass(frozen=True)
 class Climb:
@@ -168,21 +174,30 @@ class Climber:
         """Climb the task alone: the steps between are of the task, too."""
         return self._climb(lambda state, number: state.step(*self.more[number]))
 
-    def autoencoding(self, *, shuffled: bool = False) -> Climb:
-        """Climb the task and, in turns, the reconstruction of single neurons.
+    def autoencoding(self, *, layer: bool = False, shuffled: bool = False) -> Climb:
+        """Climb the task and, in turns, the reconstruction of single neurons, or of their layer.
 
         A step of reconstruction changes any weight of hidden neurons or their decoders. It is
         judged by the reconstruction of this neuron, whatever becomes of the task.
 
         Parameters
         ----------
+        layer
+            Whether the reconstruction is the sum of those of all neurons, as in a conventional
+            auto-encoder with one decoder.
         shuffled
             Whether each neuron reconstructs the inputs of another example, by a permutation of the
             examples that is drawn once.
         """
         goal = stream(self.seed, _ORDER).permutation(self.inputs) if shuffled else self.inputs
         rows = np.ascontiguousarray(goal.T)
-        return self._climb(lambda state, number: state.reconstruct(*self.code[number], rows))
+
+        def between(state: _State, number: int) -> bool:
+            place, change = self.code[number]
+            goal = state.remainder(place, rows) if layer else rows
+            return state.reconstruct(place, change, goal)
+
+        return self._climb(between)
 
     def jitter(self, kept: NDArray[np.bool_]) -> Climb:
         """Climb the task and, in turns, change hidden weights without judging the change.
@@ -298,6 +313,15 @@ class _State:
         if rise <= 0:
             self._replace(neuron, column, change, potential, active)
         return bool(rise <= 0)
+
+    def remainder(self, place: int, goal: Numbers) -> Numbers:
+        """Return what other neurons than that of a weight leave of a goal; as `reconstruct`."""
+        hidden, decoder = self.network.hidden, self.network.decoder
+        codes = _code(self.active)
+        owner = place // hidden.shape[1]
+        codes[owner if place < hidden.size else (place - hidden.size) // decoder.shape[1]] = 0
+        remainder: Numbers = goal - decoder.T @ codes
+        return remainder
 
     def _improved(self, residual: Numbers) -> bool:
         """Take over residuals whose sum of squares is not larger, and return whether it is."""

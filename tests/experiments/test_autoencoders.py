@@ -189,20 +189,24 @@ def test_outputs_and_reconstructions_are_those_of_loops(steps: str) -> None:
         rebuilt = (activity[:, neuron, None] - 0.5) * network.decoder[neuron]
         expected = np.sum((INPUTS - rebuilt) ** 2) / np.sum(INPUTS**2)
         assert found == pytest.approx(expected, rel=1e-9)
+    axes = np.linalg.qr(activity - 0.5)[0]  # the best decoder projects on their span
+    expected = 1 - np.sum((axes.T @ INPUTS) ** 2) / np.sum(INPUTS**2)
+    assert network.unexplained_by_layer(INPUTS) == pytest.approx(expected, rel=1e-9)
 
 
-@pytest.mark.parametrize("shuffled", [False, True])
-def test_climbs_keep_the_steps_that_naive_ones_keep(shuffled: bool) -> None:
+@pytest.mark.parametrize(("layer", "shuffled"), [(False, False), (False, True), (True, False)])
+def test_climbs_keep_the_steps_that_naive_ones_keep(layer: bool, shuffled: bool) -> None:
     """Every error computed from scratch, by the definition."""
     fast = climber(400)
-    climb = fast.autoencoding(shuffled=shuffled)
+    climb = fast.autoencoding(layer=layer, shuffled=shuffled)
     network = fast.network.copy()
     goal = goal_of(fast) if shuffled else INPUTS
     assert (goal != INPUTS).any() == shuffled
 
     def reconstruction(neuron: int) -> float:
-        code = network.activity(INPUTS)[neuron, :, None] - 0.5
-        return float(np.sum((goal - code * network.decoder[neuron]) ** 2))
+        owners = slice(None) if layer else [neuron]
+        code = network.activity(INPUTS)[owners].T - 0.5
+        return float(np.sum((goal - code @ network.decoder[owners]) ** 2))
 
     for number, (place, change) in enumerate(fast.task):
         parts = [network.hidden.reshape(-1), network.decoder.reshape(-1)]
