@@ -34,6 +34,7 @@ FIRING = {
     "density_alive": Column("latent density of neurons alive", "spikes per neuron and step"),
     "presentations": Column("presentations of training images"),
     "spikes": Column("spikes of the quietest layer, per 1,000 images"),
+    "network_spikes": Column("spikes of the whole network per image"),
 }
 
 #: Of rows that also run in Brian2.
@@ -128,11 +129,11 @@ def firing(trained: Trained) -> dict[str, float]:
     layers = summary["test_layers"]
     latent = layers[config.latent]
     alive = 1 - latent["dead_fraction"]
-    quietest = min(
-        layers[layer.name]["rate_per_step_mean"] * layer.size * config.steps * 1000
+    spikes = [
+        layers[layer.name]["rate_per_step_mean"] * layer.size * config.steps
         for layer in config.placed
         if layer.name in layers
-    )
+    ]
     return {
         "error": summary["test_sum_squared_error"],
         "alive": alive,
@@ -143,7 +144,8 @@ def firing(trained: Trained) -> dict[str, float]:
         "density": latent["rate_per_step_mean"],
         "density_alive": latent["rate_per_step_mean_alive"] if alive else float("nan"),
         "presentations": trained.records[-1]["presentations"],
-        "spikes": round(quietest),
+        "spikes": round(min(spikes) * 1000),
+        "network_spikes": sum(spikes),
     }
 
 
