@@ -8,6 +8,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from experiments.autoencoders.codes import (
+    Trains,
+    cut,
+    evenly_spaced,
+    events_of,
+    latent_trains,
+    trains_of,
+)
 from experiments.common.agreement import COLUMNS, in_both, no_difference
 from experiments.common.figures import dots
 from experiments.common.recipes import changed, read
@@ -20,11 +28,9 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from bioae.datasets import Data
-    from bioae.networks.layer_base import LayerBase
     from bioae.networks.network import Network
 
 Numbers = NDArray[np.floating[Any]]
-Trains = NDArray[np.bool_]
 
 #: The recipe of the networks that have the code, and the one that comes with bioae.
 RECIPE, SHIPPED = "autoencoders/soft_reset", "sae-mnist"
@@ -38,12 +44,8 @@ CODES = {
 
 def run(trial: Trial) -> Mapping[str, float]:
     """Decode the code of a network as fired, at other times, and by decoders that are trained."""
-    from bioae.api import simulate
     from bioae.datasets import load
     from bioae.networks.artefact import load as load_network
-    from bioae.networks.encoders import Frames
-    from bioae.networks.tasks import Regression, Representation
-    from bioae.simulation.backend import Backend
 
     sizes, settings = trial.sizes, trial.settings
     data = {key: sizes[key] for key in ("name", "train", "validation", "test")}
@@ -52,58 +54,18 @@ def run(trial: Trial) -> Mapping[str, float]:
     else:
         epochs = {"epochs": min(settings["epochs"], sizes["epochs"])}
         network = trial.train(read(RECIPE, {"data": data, "training": epochs})).network
-    config = network.config
-    cut = 1 + [layer.name for layer in config.layers].index("latent")
-    units = config.placed[cut - 1].size
-    encoder = _part(network, config.layers[:cut], task=Representation(outputs=units))
-    inputs = {"input_shape": (units,), "encoder": Frames(gain=1.0)}
-    decoder = _part(network, config.layers[cut:], task=Regression(outputs=784), **inputs)
-
+    encoder, decoder, units = cut(network)
     train, test = (load(data["name"], split, data[split]) for split in ("train", "test"))
     whole = trial.mirror(network, test)
     errors = _decoded(trial, decoder, whole, test)
     if not (trial.folder / "timed.npz").exists():  # the last file
-        # In parts: the spikes of all layers fill the memory. float32 is four times as fast.
-        parts = (train[start : start + 500] for start in range(0, len(train), 500))
-        results = (simulate(encoder, each, Backend("torch", dtype="float32")) for each in parts)
-        known = np.concatenate([codes_of(trains_of(each)) for each in results])
-        codes = known, codes_of(trains_of(whole))
+        codes = codes_of(latent_trains(encoder, train)), codes_of(trains_of(whole))
         # Of both codes the first half are counts.
         for code, numbers in (("counts", units), ("timed", 2 * units)):
             _save(trial, code, [each[:, :numbers] for each in codes], (train, test))
     errors |= {code: _error(_trained(trial, code), test) for code in ("counts", "timed")}
     ratios = {f"{code}_ratio": errors[code] / errors["fired"] for code in [*CODES][1:]}
     return errors | ratios | {"gain": errors["timed"] / errors["counts"]}
-
-
-def _part(network: Network, layers: Sequence[LayerBase], **changes: Any) -> Network:
-    """Return some layers of a network as a network."""
-    from bioae.networks.network import Network
-
-    names = {layer.name for layer in layers}
-    config = network.config.varied(layers=tuple(layers), latent=None, **changes)
-    arrays = {key: each for key, each in network.weights.items() if key.split(".")[0] in names}
-    return Network(config, arrays)
-
-
-def trains_of(result: xr.DataTree) -> Trains:
-    """Return the latent spikes of a result with steps of 1 ms (example, neuron, step)."""
-    layer = result["layers/latent"]
-    trains = np.zeros((*layer["spike_count"].shape, int(result.attrs["steps"])), np.bool_)
-    example = result["example"].to_index().get_indexer(layer["spike_example"].to_numpy())
-    step = np.rint(layer["spike_time_ms"].to_numpy()).astype(int)
-    trains[example, layer["spike_neuron"].to_numpy(), step] = True
-    return trains
-
-
-def evenly_spaced(trains: Trains) -> Trains:
-    """Return as many spikes per train at even distances: spike i of n at (i + 3/4) T / n."""
-    counts, steps = trains.sum(-1, keepdims=True), trains.shape[-1]
-    spike = np.arange(steps)
-    at = ((spike + 0.75) * steps / np.maximum(counts, 1)).astype(int)
-    even = np.zeros((*trains.shape[:-1], steps + 1), np.bool_)
-    np.put_along_axis(even, np.where(spike < counts, at, steps), True, axis=-1)
-    return even[..., :steps]
 
 
 def at_random(trains: Trains, seed: int) -> Trains:
@@ -119,24 +81,17 @@ def codes_of(trains: Trains) -> Numbers:
 
 def _decoded(trial: Trial, decoder: Network, whole: xr.DataTree, test: Data) -> dict[str, float]:
     """Return errors of the decoder of a network, given its result, and agreement in Brian2."""
-    from bioae.datasets import Data
-
-    def data(trains: Trains) -> Data:
-        example, neuron, step = np.nonzero(trains)
-        facts = {"channels": trains.shape[1], "unit": "step", "examples": len(trains)}
-        return Data.of_events(example, step, neuron, **facts)
-
     fired = trains_of(whole)
     even, random = evenly_spaced(fired), at_random(fired, trial.seed)
     codes = {"fired": fired, "even": even, "random": random}
     outputs = {
-        name: trial.mirror(decoder, data(each))["output"].to_numpy() for name, each in codes.items()
+        k: trial.mirror(decoder, events_of(each))["output"].to_numpy() for k, each in codes.items()
     }
     kept = outputs["fired"] - whole["reconstruction"].to_numpy().reshape(len(test), -1)
     return {
         **{name: _error(each, test) for name, each in outputs.items()},
         "kept": float(np.abs(kept).max()),
-        **in_both(trial, decoder, data(even[: trial.sizes["few"]]), "even").spikes,
+        **in_both(trial, decoder, events_of(even[: trial.sizes["few"]]), "even").spikes,
     }
 
 

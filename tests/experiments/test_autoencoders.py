@@ -20,13 +20,14 @@ from bioae.random import stream
 from bioae.trainers import TrainingConfig
 from bioae.trainers.training.training import assemble
 from experiments.autoencoders import hill_climbing
+from experiments.autoencoders.codes import evenly_spaced
 from experiments.autoencoders.hill_climbing import Climb, Climber, Network
 from experiments.autoencoders.measures import CLASSES, class_structure, noise_errors, time_errors
 from experiments.baselines import BaselineConfig
 from experiments.common.recipes import changed
 from experiments.neurons_as_autoencoders import STEPS, climbed
 from experiments.runner.experiment import load
-from experiments.temporal_code import at_random, codes_of, evenly_spaced
+from experiments.temporal_code import at_random, codes_of
 
 NAMES = ("hubotter2021", "sparse_code")
 CONDITIONS = [(name, condition) for name in NAMES for condition in load(name).conditions]
