@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from scipy.linalg import sqrtm
 
 from bioae import load as load_network
 from bioae import simulate
@@ -21,6 +22,7 @@ from bioae.trainers import TrainingConfig
 from bioae.trainers.training.training import assemble
 from experiments.autoencoders import hill_climbing
 from experiments.autoencoders.codes import evenly_spaced
+from experiments.autoencoders.generation import compared
 from experiments.autoencoders.hill_climbing import Climb, Climber, Network
 from experiments.autoencoders.measures import CLASSES, class_structure, noise_errors, time_errors
 from experiments.baselines import BaselineConfig
@@ -64,6 +66,17 @@ def test_spikes_at_other_times_are_as_many() -> None:
     assert (even[:, 1] == (np.arange(8) % 4 == 3)).all()
     assert np.allclose(random[:, 1].mean(0), 2 / 8, atol=0.04)  # 4 standard errors
     assert codes_of(fired)[0].tolist() == [8, 2, 0, 36, 8 + 7, 0]
+
+
+def test_images_are_compared_by_moments_and_neighbours() -> None:
+    rng = np.random.default_rng(0)
+    real, other = rng.normal(size=(500, 4)), rng.normal(size=(400, 4)) * [1, 2, 1, 1] + 1
+    assert compared(real, real) == {"frechet": pytest.approx(0, abs=1e-9), "coverage": 1}
+    found, one, two = compared(other, real), np.cov(other.T), np.cov(real.T)
+    root = sqrtm(one @ two).real
+    shift = other.mean(0) - real.mean(0)
+    assert found["frechet"] == pytest.approx(shift @ shift + np.trace(one + two - 2 * root))
+    assert compared(np.full((9, 4), 100.0), real)["coverage"] == 0 < found["coverage"] < 1
 
 
 @pytest.mark.medium
