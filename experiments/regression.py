@@ -114,8 +114,7 @@ def spiking(trial: Trial, network: Network, test: Data) -> dict[str, float]:
     rates = counts.mean(axis=0) / network.config.steps
     total = operations_of(network, both.result, test, trial.seed).sum("layer")
     steps = {name: float(each) / network.config.steps for name, each in total.items()}
-    neurons, accumulates = steps["neuron_updates"], steps["accumulates"]
-    products = neurons + steps["multiply_accumulates"]
+    products = steps["neuron_updates"] + steps["multiply_accumulates"]
     firing = sum(layer.size for layer in network.config.placed if layer.can_fire)
     trained = sum(each.size for each in network.weights.values())
     return {
@@ -124,7 +123,7 @@ def spiking(trial: Trial, network: Network, test: Data) -> dict[str, float]:
         "busiest": float(rates.max()),
         **both.spikes,
         **both.outputs,
-        **costs(trained, neurons, firing, accumulates, products),
+        **costs(trained, steps["neuron_updates"], firing, steps["accumulates"], products),
     }
 
 
@@ -134,8 +133,8 @@ def conventional(
     """Train long short-term memory of the same layers, or its spiking form, and measure it."""
     cell, material = trial.settings["kind"], trial.settings["material"]
     shared = ("epochs", "batch_size", "optimiser", "schedule", "threads")
-    training = {key: tables["training"][key] for key in shared}
-    training["learning_rate"] = trial.sizes["learning_rate"]["lstm"]
+    rate = {"learning_rate": trial.sizes["learning_rate"]["lstm"]}
+    training = {key: tables["training"][key] for key in shared} | rate
     tables = {**tables, "baseline": {"kind": "recurrent", "cell": cell}, "training": training}
     tables = _with_data(trial, tables, train, test)
     network = trial.baseline(tables, f"{cell}-{material}", share=True).network

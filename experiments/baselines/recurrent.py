@@ -106,7 +106,7 @@ class RecurrentModule(ConventionalModule):
     other arrays as in `ConventionalModule`. All weights of a layer of long short-term memory are
     uniform within 1 / sqrt(units) of 0, as in PyTorch; its biases are 0, and 1 for the forget gates
     (Jozefowicz, Zaremba, Sutskever 2015, ICML). Thresholds of its spiking form are uniform from 0
-    to 1; the last layer that is recurrent is graded.
+    to 0.2, since outputs are below 1; the last layer that is recurrent is graded.
 
     `config`, `arrays`: see `ConventionalModule`.
     """
@@ -178,4 +178,4 @@ def _draw_lstm(arrays: Mapping[str, Tensor], generator: Generator) -> None:
     if "bias" in arrays:
         arrays["bias"][units : 2 * units] = 1.0  # the second gate is the forget gate
     if "threshold" in arrays:
-        arrays["threshold"].copy_(torch.from_numpy(generator.uniform(0.0, 1.0, units)))
+        arrays["threshold"].copy_(torch.from_numpy(generator.uniform(0.0, 0.2, units)))
