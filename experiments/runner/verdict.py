@@ -81,7 +81,8 @@ class Verdict:
     def source(self) -> str:
         """The verdict on the source's claim: by criteria that state it, controls and agreement.
 
-        A criterion with all its rows may decide it before the others have theirs. Neither the quick
+        A criterion with all its rows may decide it before the others have theirs, and those without
+        a condition of the claim do not delay it. Neither the quick
         form nor fewer seeds than planned test it.
         """
         experiment = self.plan.experiment
@@ -90,7 +91,12 @@ class Verdict:
         judged = [e for e in self.judgements if e.criterion.source or e.criterion.kind != "claim"]
         stated = any(each.criterion.source for each in judged)
         missed = bool(self.silent) or any(not (each.holds or each.missing) for each in judged)
-        waiting = not missed and any(each.missing for each in judged)
+        told = {
+            name for e in judged if e.criterion.source for name in e.criterion.statistic.conditions
+        }
+        waiting = not missed and any(
+            each.missing and told & {*each.criterion.statistic.conditions} for each in judged
+        )
         if not stated or waiting or self.seeds or self.plan.small:
             return "not tested"
         part = f" ({experiment.source_part})" if experiment.source_part else ""
