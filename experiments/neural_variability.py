@@ -299,7 +299,7 @@ EXPERIMENT = Experiment(
     "better than with plain gradient descent.",
     source_says="Xie et al. say that variability of weights relieves overfitting, the "
     "memorisation of wrong labels, and forgetting. This verdict is that on wrong labels; "
-    "forgetting is tested by a mark of ours, on three tasks.",
+    "forgetting is tested by a mark of ours, on three tasks, which is missed.",
     source_part="wrong labels",
     conditions=_LABELS | _TASKS | _DIGITS,
     columns={
