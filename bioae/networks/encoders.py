@@ -192,8 +192,9 @@ class Population(ValueEncoder):
     low: float = Field(0.0, ge=-1e12, le=1e12, description="the lower end of the values' range")
     high: float = Field(1.0, ge=-1e12, le=1e12, description="its upper end")
     beta: float = Field(
-        1.5, ge=1e-3, le=1e3, description="the distance of two tuning curves, in their widths"
-    )
+        1.5, ge=1e-3, le=1e3,
+        description="the distance between neighbouring tuning curves, in their widths",
+    )  # fmt: skip
     gain: Positive = Field(0.2, description="the event at the peak of a tuning curve")
 
     @model_validator(mode="after")
