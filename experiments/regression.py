@@ -51,8 +51,7 @@ def pointwise(histories: Data, inputs: str) -> Data:
 
     values, targets = histories.as_float(), histories.targets
     assert targets is not None
-    times = np.linspace(0.0, 1.0, values.shape[1])
-    clock = np.broadcast_to(times[None, :, None], (*values.shape[:2], 1))
+    clock = np.broadcast_to(np.linspace(0, 1, values.shape[1])[:, None], (*values.shape[:2], 1))
     channels = {
         "present": values, "clock": clock,
         "present and clock": np.concatenate([values, clock], axis=-1),
@@ -110,8 +109,7 @@ def silenced(network: Network) -> Network:
 def spiking(trial: Trial, network: Network, test: Data) -> dict[str, float]:
     """Run Brian2 and the mirror, both in float64, and measure Brian2's outputs and rates."""
     both = in_both(trial, network, test)
-    counts = both.result["layers/middle"]["spike_count"].to_numpy()
-    rates = counts.mean(axis=0) / network.config.steps
+    rates = both.result["layers/middle"]["spike_count"].mean("example") / network.config.steps
     total = operations_of(network, both.result, test, trial.seed).sum("layer")
     steps = {name: float(each) / network.config.steps for name, each in total.items()}
     products = steps["neuron_updates"] + steps["multiply_accumulates"]
