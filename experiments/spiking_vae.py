@@ -74,8 +74,7 @@ def _condition(
 ) -> Condition:  # fmt: skip
     tables = changed(read("autoencoders/soft_reset", {"network": LARGE}), changes or {})
     settings = {"tables": tables, "data": data, "generates": generates}
-    text = f"{text}, 50,000 presentations"
-    return Condition(text, settings, quick=quick, first_seed=10)
+    return Condition(f"{text}, 50,000 presentations", settings, quick=quick, first_seed=10)
 
 
 EXPERIMENT = Experiment(
