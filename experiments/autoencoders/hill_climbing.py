@@ -194,8 +194,7 @@ class Climber:
 
         def between(state: _State, number: int) -> bool:
             place, change = self.code[number]
-            goal = state.remainder(place, rows) if layer else rows
-            return state.reconstruct(place, change, goal)
+            return state.reconstruct(place, change, state.left(place, rows) if layer else rows)
 
         return self._climb(between)
 
@@ -314,14 +313,14 @@ class _State:
             self._replace(neuron, column, change, potential, active)
         return bool(rise <= 0)
 
-    def remainder(self, place: int, goal: Numbers) -> Numbers:
-        """Return what other neurons than that of a weight leave of a goal; as `reconstruct`."""
+    def left(self, place: int, goal: Numbers) -> Numbers:
+        """Return the residual of a goal after the reconstructions by all neurons but a weight's."""
         hidden, decoder = self.network.hidden, self.network.decoder
         codes = _code(self.active)
         owner = place // hidden.shape[1]
         codes[owner if place < hidden.size else (place - hidden.size) // decoder.shape[1]] = 0
-        remainder: Numbers = goal - decoder.T @ codes
-        return remainder
+        residual: Numbers = goal - decoder.T @ codes
+        return residual
 
     def _improved(self, residual: Numbers) -> bool:
         """Take over residuals whose sum of squares is not larger, and return whether it is."""

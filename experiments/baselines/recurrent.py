@@ -85,10 +85,9 @@ class SpikingLSTM(ConventionalLayer):
         sums = nn.functional.linear(emitted.flatten(2), arrays["weight"], arrays.get("bias"))
         membrane = cell = spikes = sums.new_zeros(sums.shape[1], len(threshold))
         for each in sums:
-            gates = torch.addmm(each, membrane, recurrent)
-            admit, keep, _, release = gates.sigmoid().chunk(4, dim=1)
-            cell = keep * cell + admit * gates.chunk(4, dim=1)[2].tanh()
-            membrane = release * cell.tanh() - spikes * threshold
+            admit, keep, new, release = torch.addmm(each, membrane, recurrent).chunk(4, dim=1)
+            cell = keep.sigmoid() * cell + admit.sigmoid() * new.tanh()
+            membrane = release.sigmoid() * cell.tanh() - spikes * threshold
             spikes = membrane > threshold  # no gradient passes through the reset
             membranes.append(membrane)
         outputs = torch.stack(membranes)

@@ -81,23 +81,21 @@ class Verdict:
     def source(self) -> str:
         """The verdict on the source's claim: by criteria that state it, controls and agreement.
 
-        A criterion with all its rows may decide it before the others have theirs, and those without
-        a condition of the claim do not delay it. Neither the quick
-        form nor fewer seeds than planned test it.
+        A criterion with all its rows may decide it before the others have theirs; controls and
+        agreement delay it only if they lack rows and concern a condition of the claim. Neither the
+        quick form nor fewer seeds than planned test it.
         """
         experiment = self.plan.experiment
         if not experiment.source_says:
             return "none, the claim is ours"
         judged = [e for e in self.judgements if e.criterion.source or e.criterion.kind != "claim"]
-        stated = any(each.criterion.source for each in judged)
+        claims = [each.criterion for each in judged if each.criterion.source]
+        conditions = {name for each in claims for name in each.statistic.conditions}
         missed = bool(self.silent) or any(not (each.holds or each.missing) for each in judged)
-        told = {
-            name for e in judged if e.criterion.source for name in e.criterion.statistic.conditions
-        }
         waiting = not missed and any(
-            each.missing and told & {*each.criterion.statistic.conditions} for each in judged
+            each.missing and conditions & {*each.criterion.statistic.conditions} for each in judged
         )
-        if not stated or waiting or self.seeds or self.plan.small:
+        if not claims or waiting or self.seeds or self.plan.small:
             return "not tested"
         part = f" ({experiment.source_part})" if experiment.source_part else ""
         return ("does not hold" if missed else "holds") + part

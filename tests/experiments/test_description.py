@@ -121,6 +121,7 @@ def test_conditions_have_different_columns_and_seeds() -> None:
         ({"a": [1, 1], "b": [1, 1]}, "does not hold (half)", "0 of 2; rows missing for 2"),
         ({"a": [0, 0, 0], "b": [0, 0]}, "does not hold (half)", "0 of 2"),
         ({"a": [1, 1, 1], "b": [0, 0]}, "holds (half)", "1 of 2"),
+        ({"a": [1, 1, 1]}, "holds (half)", "1 of 2"),
     ],
 )
 def test_complete_criteria_decide_first(
