@@ -140,9 +140,8 @@ ENDED = "bioae: interrupted\n"
 def assert_ended(session: Any, done: Any, line: str = ENDED) -> None:
     # Of code that libraries execute from a string, Python ends by the signal: 130 to a shell.
     assert done.status in (130, -signal.SIGINT)
-    progress = re.compile(
-        "^(baseline|epoch) .*\n", re.MULTILINE
-    )  # of an epoch on a slow machine only
+    # The line of an epoch comes on a slow machine only.
+    progress = re.compile("^(baseline|epoch) .*\n", re.MULTILINE)
     assert (done.out, progress.sub("", done.err)) == ("", line)
     assert session.running() == []
     assert list(session.temporary.glob("bioae-*")) == []
