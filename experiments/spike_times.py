@@ -196,13 +196,15 @@ def draw_errors(rows: Rows) -> Figure:
     for place, name in enumerate(names):
         errors = {n: values_of(rows, f"error_{n}", name) for n in STEPS}
         known = {n: each for n, each in errors.items() if len(each) and np.isfinite(each).all()}
+        if not known:
+            continue
         dt, lines = 1 / np.array([*known]), np.array([*known.values()])
         axes.loglog(dt, lines, "o-", color=colour_of(place), markersize=4, linewidth=1)
         axes.plot([], [], "o-", color=colour_of(place), markersize=4, label=name)
         axes.loglog(dt, lines.mean() / dt.mean() * dt, ":", color=INK, linewidth=1)
+        axes.legend()
     axes.set_xlabel("dt (ms)")
     axes.set_ylabel("mean error")
-    axes.legend()
     return figure
 
 

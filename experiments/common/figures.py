@@ -50,8 +50,8 @@ def dots(
         for place, (name, values) in enumerate(numbers[column].items()):
             spread = place + np.linspace(-0.15, 0.15, len(values) + 2)[1:-1]
             dot = {"color": colour_of(every.index(name)), "markersize": 5, "clip_on": False}
-            axes.plot(spread, values, "o", zorder=3, **dot)
             if len(values):  # an empty line upsets the layout
+                axes.plot(spread, values, "o", zorder=3, **dot)
                 mean = float(np.mean(values))
                 axes.plot([place - 0.25, place + 0.25], [mean, mean], color=INK, linewidth=1)
         axes.set_xticks(range(len(names)), names, rotation=90 if upright else 0)
@@ -59,7 +59,7 @@ def dots(
         for low, high, certain in (ranges or {}).get(column, ()):
             fill = {"facecolor": "0.5"} if certain else {"facecolor": "none", "hatch": "////"}
             axes.axhspan(low, high, edgecolor="0.5", alpha=0.3, linewidth=2, zorder=0, **fill)
-        if column in log:
+        if column in log and any((each > 0).any() for each in numbers[column].values()):
             log_axis(axes, vertical=True)
         axes.set_title(title)
     # Once all panels are full: the first limit of a shared axis ends its growth.

@@ -11,6 +11,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from bioae.analysis.plots import to_svg
+from bioae.analysis.plots.style import styled
 from bioae.errors import InputError
 from experiments.common.figures import dots
 from experiments.runner.criteria import (
@@ -170,6 +172,13 @@ def test_notes_name_conditions_and_columns_that_exist(name: str) -> None:
     each = load(name)
     stored = Document(**dict(identity_of(Plan(each), "numpy")), rows=())
     assert "{" not in page_of(replace(each, criteria=each.criteria), stored).partition("## Run")[0]
+
+
+@pytest.mark.parametrize("name", available())
+def test_figures_are_drawn_when_only_other_conditions_have_rows(name: str) -> None:
+    each = load(name)
+    for draw in each.figures.values():
+        assert to_svg(styled(draw)({condition: {} for condition in each.conditions}))
 
 
 def test_a_page_has_a_table_for_each_group_without_empty_columns() -> None:
