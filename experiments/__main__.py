@@ -117,8 +117,8 @@ def experiment(
 
         need_torch("python -m experiments")
         check_target(identity.target)
-        store = opened(folder, identity, resume=resume)
-        store = store if known is None else store.take(known, plan.keys())
+        store = opened(folder, plan, identity, resume=resume)
+        store = store if known is None else store.take(known, plan)
         run_rows(plan, store, keys)
         document = store.document(plan)
         export(plan.experiment, document, folder)

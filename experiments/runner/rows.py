@@ -42,7 +42,8 @@ class Row(Table):
 class Identity(Table):
     """The form of an experiment as a run began: everything that rows depend on, and the criteria.
 
-    `conditions` are the settings of each, `recipe` is the hash of the recipe, if there is one.
+    `criteria` are those that were stated before their rows, `conditions` are the settings of each,
+    and `recipe` is the hash of the recipe, if there is one.
     """
 
     format: int = 1

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -89,20 +90,18 @@ class Store:
         for seed in {seed for _, seed in keys} - missing:
             _remove_results(self.shared(seed))
 
-    def take(self, document: Document, keys: Iterable[Key]) -> Store:
+    def take(self, document: Document, plan: Plan) -> Store:
         """Take over rows of another run that this one does not have.
 
-        Criteria that are not those of the other run count as changed or added after the run began.
+        A criterion counts as stated if each run did so before it began a condition that it needs.
         """
-        wanted = set(keys)
+        begun, theirs = _begun(self.folder), {row.condition for row in document.rows}
+        wanted = {*plan.keys()}
         for row in document.rows:
             if row.key in wanted and self.row(row.key) is None:
                 write_json(self.file(row.key), row)
-        own, theirs = self.identity.criteria, document.criteria
-        shared = {*map(quantity_of, own)} & {*map(quantity_of, theirs)}
-        stated = dict.fromkeys((*own, *theirs))
-        criteria = tuple(each for each in stated if quantity_of(each) in shared)
-        identity = self.identity.model_copy(update={"criteria": criteria})
+        runs = ((self.identity.criteria, begun), (document.criteria, theirs))
+        identity = self.identity.model_copy(update={"criteria": _stated(plan, *runs)})
         write_json(self.folder / IDENTITY, identity)
         return Store(self.folder, identity)
 
@@ -122,7 +121,7 @@ def check_folder(folder: Path, identity: Identity, *, resume: bool, overwrite: b
         )  # fmt: skip
 
 
-def opened(folder: Path, identity: Identity, *, resume: bool) -> Store:
+def opened(folder: Path, plan: Plan, identity: Identity, *, resume: bool) -> Store:
     """Open a checked folder for work; make it if there is none, and replace what is not resumed."""
     if not resume and not _is_empty(folder):
         _clear(folder)
@@ -131,9 +130,29 @@ def opened(folder: Path, identity: Identity, *, resume: bool) -> Store:
             stored = _stored(folder)
             check_same(stored, identity, folder, OutputError)
             more = stored.conditions | identity.conditions
-            identity = stored.model_copy(update={"conditions": more})
+            criteria = _stated(plan, (stored.criteria, _begun(folder)))
+            identity = stored.model_copy(update={"conditions": more, "criteria": criteria})
         write_json(folder / IDENTITY, identity)
     return Store(folder, identity)
+
+
+def _begun(folder: Path) -> set[str]:
+    """Return the conditions of which a run has a row, or has begun one."""
+    return {path.name for part in ("rows", "runs") for path in (folder / part).glob("*")}
+
+
+def _stated(plan: Plan, *runs: tuple[Sequence[str], set[str]]) -> tuple[str, ...]:
+    """Return the criteria, as each run stated them before it began a condition that they need.
+
+    A run are its criteria and the conditions that it has begun.
+    """
+    found: dict[str, None] = {}
+    for each in plan.criteria:
+        concerned = [known for known, begun in runs if begun & {*each.statistic.conditions}]
+        texts = [[t for t in known if quantity_of(t) == each.quantity] for known in concerned]
+        if all(texts):
+            found |= dict.fromkeys(chain(*texts) if texts else [str(each)])
+    return tuple(found)
 
 
 def locked(path: Path) -> FileLock:

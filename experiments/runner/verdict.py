@@ -16,7 +16,7 @@ from experiments.runner.rows import Document, table_of
 class Judgement:
     """A criterion, the statistic, the rows that it lacks, and whether it holds.
 
-    `since` says what was done to it after the run had begun: "changed", "added", or nothing.
+    `since` says what was done to it after its first row had begun: "changed", "added", or nothing.
     """
 
     criterion: Criterion
@@ -41,7 +41,7 @@ class Judgement:
     @property
     def remark(self) -> str:
         """A remark in brackets on the criterion itself, or nothing."""
-        return f" ({self.since} after the run began)" if self.since else ""
+        return f" ({self.since} after some of its rows)" if self.since else ""
 
     def __str__(self) -> str:
         criterion = self.criterion
@@ -97,8 +97,10 @@ class Verdict:
         )
         if not claims or waiting or self.seeds or self.plan.small:
             return "not tested"
-        part = f" ({experiment.source_part})" if experiment.source_part else ""
-        return ("does not hold" if missed else "holds") + part
+        late = any(each.since for each in judged if each.criterion.source)
+        parts = [experiment.source_part, "criteria set after some of their rows" if late else ""]
+        text = "; ".join(filter(None, parts))
+        return ("does not hold" if missed else "holds") + (f" ({text})" if text else "")
 
     @property
     def marks(self) -> str:
@@ -131,12 +133,14 @@ class Verdict:
 def judge(plan: Plan, document: Document) -> Verdict:
     """Judge the rows that a plan asks for, of those of a document."""
     table, keys = table_of(plan, document.rows), {row.key for row in document.rows}
+    begun = {row.condition for row in document.rows}
     judgements = []
     for criterion in plan.criteria:
         needed = plan.keys(criterion.statistic.conditions)
         missing = tuple(key for key in needed if key not in keys)
         stated = {each for each in document.criteria if quantity_of(each) == criterion.quantity}
         since = "added" if not stated else "" if stated == {str(criterion)} else "changed"
+        since = since if begun & {*criterion.statistic.conditions} else ""
         estimate = criterion.statistic.estimate(table)
         judgements.append(Judgement(criterion, estimate, missing, since))
     silent = [

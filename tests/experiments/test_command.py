@@ -293,3 +293,22 @@ def test_rows_of_another_run_are_taken_over(run: Run, write: Write, here: Path) 
     line = refused(run("toy", "--quick", *known, "--overwrite"))
     assert "first/toy.json: the rows are of another run: quick differs; expected True" in line
     assert contents(here / "second") == before
+
+
+def test_criteria_count_as_stated_until_their_rows_begin(
+    run: Run, write: Write, here: Path
+) -> None:
+    def told(folder: str) -> list[bool]:
+        lines = run("toy", "--status", "--out", folder).out.splitlines()
+        return ["changed after some of its rows" in line for line in lines if ", threshold" in line]
+
+    assert run("toy", "--condition", "ours", "--out", "first").status == 1
+    chance, ours = ('"chance"), "<=", 0.5', '"chance"), "<=", 0.625'), ('">=", 0.75', '">=", 0.5')
+    write(chance)
+    assert run("toy", "--out", "first", "--resume").status == 0
+    assert told("first") == [False, False, False]
+    write(chance, ours)
+    known = ("--rows", "first/toy.json", "--condition", "chance")
+    for folder, options in (("first", ["--resume"]), ("second", known)):
+        assert run("toy", *options, "--out", folder).status == 0
+        assert told(folder) == [True, False, False]

@@ -153,7 +153,7 @@ def test_fewer_seeds_than_asked_for_are_named() -> None:
     assert "`python -m experiments one --seeds 1`, 2 rows." in page
 
 
-def test_criteria_that_change_or_are_added_after_the_run_began_are_told() -> None:
+def test_criteria_that_change_or_are_added_after_their_rows_are_told() -> None:
     plan = Plan(experiment())
     numbers = {"score": 0.2, "spikes": 5.0}
     stored = document(plan, dict.fromkeys(plan.keys(), numbers))
@@ -162,9 +162,10 @@ def test_criteria_that_change_or_are_added_after_the_run_began_are_told() -> Non
     assert [each.since for each in judge(later, stored).judgements] == ["changed", "added", ""]
     other = replace(plan.experiment, criteria=(CLAIM, replace(CONTROL, kind="claim"), CONTROL))
     assert [each.since for each in judge(Plan(other), stored).judgements] == ["", "changed", ""]
+    assert {each.since for each in judge(later, document(plan, {})).judgements} == {""}
     page = page_of(later.experiment, stored)
-    assert "| ≥ 0.1 | holds (changed after the run began) |" in page
-    assert "| ≥ 0.5 | misses (added after the run began) |" in page
+    assert "| ≥ 0.1 | holds (changed after some of its rows) |" in page
+    assert "| ≥ 0.5 | misses (added after some of its rows) |" in page
 
 
 @pytest.mark.parametrize("name", available())
