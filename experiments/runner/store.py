@@ -96,13 +96,14 @@ class Store:
         A criterion counts as stated if each run did so before it began a condition that it needs.
         """
         begun, theirs = _begun(self.folder), {row.condition for row in document.rows}
+        runs = ((self.identity.criteria, begun), (document.criteria, theirs))
+        identity = self.identity.model_copy(update={"criteria": _stated(plan, *runs)})
+        # Before the rows: a run that is killed between them would count criteria as stated.
+        write_json(self.folder / IDENTITY, identity)
         wanted = {*plan.keys()}
         for row in document.rows:
             if row.key in wanted and self.row(row.key) is None:
                 write_json(self.file(row.key), row)
-        runs = ((self.identity.criteria, begun), (document.criteria, theirs))
-        identity = self.identity.model_copy(update={"criteria": _stated(plan, *runs)})
-        write_json(self.folder / IDENTITY, identity)
         return Store(self.folder, identity)
 
 
@@ -144,15 +145,15 @@ def _begun(folder: Path) -> set[str]:
 def _stated(plan: Plan, *runs: tuple[Sequence[str], set[str]]) -> tuple[str, ...]:
     """Return the criteria, as each run stated them before it began a condition that they need.
 
-    A run are its criteria and the conditions that it has begun.
+    Each of `runs` has its criteria, and the conditions that it has begun.
     """
-    found: dict[str, None] = {}
+    stated: dict[str, None] = {}
     for each in plan.criteria:
         concerned = [known for known, begun in runs if begun & {*each.statistic.conditions}]
         texts = [[t for t in known if quantity_of(t) == each.quantity] for known in concerned]
         if all(texts):
-            found |= dict.fromkeys(chain(*texts) if texts else [str(each)])
-    return tuple(found)
+            stated |= dict.fromkeys(chain(*texts) if texts else [str(each)])
+    return tuple(stated)
 
 
 def locked(path: Path) -> FileLock:

@@ -16,7 +16,7 @@ from experiments.runner.rows import Document, table_of
 class Judgement:
     """A criterion, the statistic, the rows that it lacks, and whether it holds.
 
-    `since` says what was done to it after its first row had begun: "changed", "added", or nothing.
+    `since`: "changed" or "added", if it was when a row of a condition that it needs had begun.
     """
 
     criterion: Criterion
@@ -83,7 +83,7 @@ class Verdict:
 
         A criterion with all its rows may decide it before the others have theirs; controls and
         agreement delay it only if they lack rows and concern a condition of the claim. Neither the
-        quick form nor fewer seeds than planned test it.
+        quick form nor fewer seeds than planned test it. It says if any of these were set too late.
         """
         experiment = self.plan.experiment
         if not experiment.source_says:
@@ -97,7 +97,7 @@ class Verdict:
         )
         if not claims or waiting or self.seeds or self.plan.small:
             return "not tested"
-        late = any(each.since for each in judged if each.criterion.source)
+        late = any(each.since for each in judged)
         parts = [experiment.source_part, "criteria set after some of their rows" if late else ""]
         text = "; ".join(filter(None, parts))
         return ("does not hold" if missed else "holds") + (f" ({text})" if text else "")

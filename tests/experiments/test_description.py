@@ -74,15 +74,6 @@ def test_parts_that_do_not_fit(changes: dict[str, Any], message: str) -> None:
         experiment(**changes)
 
 
-def test_every_experiment_can_be_loaded() -> None:
-    assert "demo" in available()
-    for name in available():
-        each = load(name)
-        assert each.name == name
-        assert Plan(each, small=True).criteria
-        assert len(Plan(each).keys()) >= 2
-
-
 def test_forms() -> None:
     full, quick = Plan(experiment()), Plan(experiment(), small=True)
     assert full.keys() == [("a", 0), ("b", 0), ("a", 1), ("b", 1), ("a", 2)]
@@ -163,23 +154,26 @@ def test_criteria_that_change_or_are_added_after_their_rows_are_told() -> None:
     other = replace(plan.experiment, criteria=(CLAIM, replace(CONTROL, kind="claim"), CONTROL))
     assert [each.since for each in judge(Plan(other), stored).judgements] == ["", "changed", ""]
     assert {each.since for each in judge(later, document(plan, {})).judgements} == {""}
+    assert "criteria set after some of their rows" in judge(later, stored).source
     page = page_of(later.experiment, stored)
     assert "| ≥ 0.1 | holds (changed after some of its rows) |" in page
     assert "| ≥ 0.5 | misses (added after some of its rows) |" in page
 
 
 @pytest.mark.parametrize("name", available())
-def test_notes_name_conditions_and_columns_that_exist(name: str) -> None:
+def test_plan_page_and_figures_need_no_rows(name: str) -> None:
+    """The notes name conditions and columns that exist."""
     each = load(name)
+    assert each.name == name
+    assert Plan(each, small=True).criteria
+    assert len(Plan(each).keys()) >= 2
     stored = Document(**dict(identity_of(Plan(each), "numpy")), rows=())
-    assert "{" not in page_of(replace(each, criteria=each.criteria), stored).partition("## Run")[0]
-
-
-@pytest.mark.parametrize("name", available())
-def test_figures_are_drawn_when_only_other_conditions_have_rows(name: str) -> None:
-    each = load(name)
-    for draw in each.figures.values():
-        assert to_svg(styled(draw)({condition: {} for condition in each.conditions}))
+    assert "{" not in page_of(each, stored).partition("## Run")[0]
+    # All conditions without rows, and rows of the first alone.
+    numbers = {0: dict.fromkeys(each.columns, 0.5)}
+    for found in ({}, numbers):
+        table = {key: {} for key in each.conditions} | {next(iter(each.conditions)): found}
+        assert all(to_svg(styled(draw)(table)) for draw in each.figures.values())
 
 
 def test_a_page_has_a_table_for_each_group_without_empty_columns() -> None:
