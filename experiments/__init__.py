@@ -6,7 +6,3 @@ all of them share, `baselines` the networks to compare with, `synthetic` data se
 Experiments use bioae as any user does; nothing of bioae imports them. Heavy libraries are imported
 in functions, so that the list is quick.
 """
-
-from __future__ import annotations
-
-__all__: list[str] = []

@@ -164,7 +164,8 @@ def draw_rings(rows: Rows) -> Figure:
         if all(map(len, values)):
             means = [float(each.mean()) for each in values]
             axes.stairs(means, edges, color=colour_of(names.index(name)), label=name)
-            axes.legend()
+    if axes.get_legend_handles_labels()[0]:
+        axes.legend()
     axes.set_xlabel("distance from the centre, pixels")
     axes.set_ylabel("hypercolumns per pixel")
     axes.set_ylim(bottom=0)

@@ -75,19 +75,10 @@ def run(trial: Trial) -> Mapping[str, float]:
 def tagged(
     images: NDArray[np.float64], labels: NDArray[np.int64] | None = None
 ) -> NDArray[np.float64]:
-    """Return images with a row of label lines on top.
+    """Return images with a row of label lines on top (example, 1, y + 1, x).
 
-    Parameters
-    ----------
-    images
-        (example, 1, y, x), of at least ten pixels in a row.
-    labels
-        The class whose line is 1 (example); None: no line.
-
-    Returns
-    -------
-    NDArray
-        (example, 1, y + 1, x).
+    `images`: (example, 1, y, x), of at least ten pixels in a row; `labels`: the class whose line is
+    1 (example); None: no line.
     """
     lines = np.zeros((len(images), 1, 1, images.shape[-1]))
     if labels is not None:

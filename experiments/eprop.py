@@ -9,7 +9,7 @@ import numpy as np
 
 from bioae.random import named_stream
 from bioae.simulation.backend import Backend, Target
-from experiments.common.agreement import COLUMNS, in_both, no_difference
+from experiments.common.agreement import COLUMNS, in_both, learning_difference, no_difference
 from experiments.common.figures import draw_accuracy
 from experiments.common.recipes import changed, read
 from experiments.runner.criteria import agreement, claim, control, largest, mean
@@ -18,7 +18,6 @@ from experiments.runner.trial import Trial
 
 if TYPE_CHECKING:
     from bioae.datasets import Data
-    from bioae.networks.network import Network
 
 #: Milliseconds of a cue, and of the delay between storing and recalling.
 CUE, DELAY = 50, 200
@@ -93,7 +92,9 @@ def run(trial: Trial) -> Mapping[str, float]:
     held: dict[str, Any] = {}
     if trial.settings.get("shuffled", False):
         held = {OTHER: named_stream(seed, "store-recall", OTHER).integers(0, 2, len(train))}
-    differing = _differing(network, train[: sizes["few"]], held, seed)
+    few = {name: values[: sizes["few"]] for name, values in held.items()}
+    shown = train[: sizes["few"]]
+    differing = learning_difference(network, shown, *TARGETS, held=few, seed=seed)
     backend = Backend(trial.target)
     learned = learn(network, train, backend, held=held, seed=seed, progress=False).network
     result = trial.simulate(learned, test, "test")
@@ -106,18 +107,6 @@ def run(trial: Trial) -> Mapping[str, float]:
         "differing_weights": differing,
         **in_both(trial, learned, test[: sizes["few"]]).spikes,
     }
-
-
-def _differing(network: Network, data: Data, held: Mapping[str, Any], seed: int) -> int:
-    """Return the number of weights that differ between targets after a few presentations."""
-    from bioae.api import learn
-
-    few = {name: values[: len(data)] for name, values in held.items()}
-    each = [
-        learn(network, data, Backend(target), held=few, seed=seed, progress=False).network.weights
-        for target in TARGETS
-    ]
-    return sum(int((each[0][n] != other[n]).sum()) for other in each[1:] for n in other)
 
 
 _FROZEN = {"layers": {"hidden": {"synapse": None, "recurrent_synapse": None}}}

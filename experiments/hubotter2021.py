@@ -270,21 +270,13 @@ def draw_brian2(rows: Rows) -> Figure:
 
 def draw_sweeps(rows: Rows) -> Figure:
     """Squared error by steps (100 latent neurons) and by latent neurons (25 steps): mean, range."""
-    settings = [*SETTINGS]
     # The quick form has main rows only, of fewer steps.
-    full = f"{settings[0]}-t10" in rows
-    steps = {n: f"t{n}" for n in (10, 20, 50)} | ({100: None} if full else {})
-    return courses(
-        rows,
-        "error",
-        {
-            "steps": {s: {n: f"{s}-{e}" if e else s for n, e in steps.items()} for s in settings},
-            "latent neurons": {
-                s: {n: f"{s}-latent{n}" for n in (10, 20, 50, 100)} for s in settings
-            },
-        },
-        "squared error per image",
-    )
+    full = {100.0: ""} if "none-t10" in rows else {}
+    endings = {n: f"-t{n:g}" for n in (10.0, 20.0, 50.0)} | full
+    steps = {s: {n: f"{s}{ending}" for n, ending in endings.items()} for s in SETTINGS}
+    units = {s: {n: f"{s}-latent{n:g}" for n in (10.0, 20.0, 50.0, 100.0)} for s in SETTINGS}
+    panels = {"steps": steps, "latent neurons": units}
+    return courses(rows, "error", panels, "squared error per image")
 
 
 _MAIN, _STRIDE1, _CONVENTIONAL = _main(), _stride1(), _baselines()

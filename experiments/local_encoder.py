@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from experiments.common.agreement import COLUMNS, in_both, no_difference
+from experiments.common.agreement import COLUMNS, in_both, learning_difference, no_difference
 from experiments.common.figures import dots
 from experiments.common.recipes import changed, read
 from experiments.runner.criteria import Rows, agreement, claim, control, difference, largest, mean
@@ -48,6 +48,9 @@ def run(trial: Trial) -> Mapping[str, float]:
     train = load(sizes["data"], "train", sizes["labelled"])
     test = load(sizes["data"], "test", sizes["test"])
     counts, tested = (_counts(trial, network, tables, each) for each in (train, test))
+    start, few = trial.untrained(tables["network"]), train[: sizes["few"]]
+    teaching = {key: tables["learning"][key] for key in ("normalise", "repeat")}
+    differing = learning_difference(start, few, trial.target, "numpy", **teaching)
     return {
         "accuracy": _accuracy(counts, train.labels, tested, test.labels),
         "mixed_accuracy": _accuracy(
@@ -57,7 +60,7 @@ def run(trial: Trial) -> Mapping[str, float]:
         "dead": float((counts.sum(0) == 0).mean()),
         "presentations": sum(each["shown"] for each in records) / records[-1]["presentations"],
         "minutes": sum(each["seconds"] for each in records) / 60 / tables["learning"]["epochs"],
-        "differing_weights": _learning_difference(trial, tables, train[: sizes["few"]]),
+        "differing_weights": float(differing),
         **in_both(trial, network, test[: sizes["few"]]).spikes,
     }
 
@@ -108,19 +111,6 @@ def _accuracy(
     members = (means.argmax(0) == digits[:, None]) & (means.max(0) > 0)
     responses = tested @ members.T / np.maximum(members.sum(1), 1)
     return float((responses.argmax(1) == classes).mean())
-
-
-def _learning_difference(trial: Trial, tables: Mapping[str, Any], few: Data) -> float:
-    """Return how many learned numbers differ between the target and NumPy after some digits."""
-    from bioae.api import learn
-
-    start = trial.untrained(tables["network"])
-    teaching = {key: tables["learning"][key] for key in ("normalise", "repeat")}
-    one, other = (
-        learn(start, few, target, **teaching, progress=False).network.weights
-        for target in (trial.target, "numpy")
-    )
-    return float(sum(int((one[name] != other[name]).sum()) for name in one))
 
 
 def draw_accuracies(rows: Rows) -> Figure:

@@ -60,9 +60,6 @@ def run(trial: Trial) -> Mapping[str, float]:
     return classify(trial)
 
 
-# Classifiers
-
-
 def classify(trial: Trial) -> dict[str, float]:
     """Train a classifier and return its accuracy on the test split, which is used once."""
     sizes, settings = trial.sizes, trial.settings
@@ -125,9 +122,6 @@ def _data(trial: Trial) -> tuple[Data, Data]:
         return ordered_segments(sizes[f"sequences_{split}"], seed=trial.seed, split=split)
 
     return drawn("train"), drawn("test")
-
-
-# Figures
 
 
 def draw_gradients(rows: Rows) -> Figure:

@@ -25,8 +25,6 @@ if TYPE_CHECKING:
 
 #: The layers whose spikes are suppressed in the control.
 SILENCED = ("first", "middle")
-#: The numbers of seeds of materials that have fewer than the others.
-SEEDS = {"ramberg-osgood": 3}
 #: A threshold that no neuron reaches.
 _NEVER = 1e9
 
@@ -221,9 +219,6 @@ _MATERIALS = {
     "elasticity": "linear elasticity", "ramberg-osgood": "Ramberg-Osgood",
     "plasticity": "plasticity",
 }  # fmt: skip
-_INPUTS = {
-    "present": "strain alone", "clock": "time alone", "present and clock": "strain and time",
-}  # fmt: skip
 
 
 def _conditions() -> dict[str, Condition]:
@@ -234,7 +229,8 @@ def _conditions() -> dict[str, Condition]:
     ) -> None:
         settings = {"material": material.replace("-", "_"), "kind": kind, **more}
         silent = kind not in ("spiking", "slstm") or "silenced" in more
-        found[name] = Condition(text, settings, SEEDS.get(material), quick, may_be_silent=silent)
+        seeds = 3 if material == "ramberg-osgood" else None
+        found[name] = Condition(text, settings, seeds, quick, may_be_silent=silent)
 
     silenced = "the same without spikes of the first two layers"
     for each, text in _MATERIALS.items():
@@ -246,10 +242,11 @@ def _conditions() -> dict[str, Condition]:
     add("plasticity-slstm-silenced", silenced, "plasticity", "slstm", silenced=True)
     text = "Ramberg-Osgood, multilayer perceptron of the present strain and the yield stress"
     add("ramberg-osgood-memoryless", text, "ramberg-osgood", "memoryless", inputs="present")
-    for each, inputs in (
-        ("memoryless", "present"), ("clock", "clock"), ("memoryless-clock", "present and clock"),
+    for each, inputs, what in (
+        ("memoryless", "present", "strain alone"), ("clock", "clock", "time alone"),
+        ("memoryless-clock", "present and clock", "strain and time"),
     ):  # fmt: skip
-        text, quick = f"plasticity, multilayer perceptron of {_INPUTS[inputs]}", inputs == "present"
+        text, quick = f"plasticity, multilayer perceptron of {what}", inputs == "present"
         add(f"plasticity-{each}", text, "plasticity", "memoryless", quick=quick, inputs=inputs)
     return found
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from experiments.common.agreement import COLUMNS, in_both, no_difference
+from experiments.common.agreement import COLUMNS, in_both, learning_difference, no_difference
 from experiments.common.figures import dots
 from experiments.common.recipes import changed, read
 from experiments.runner.criteria import Rows, agreement, claim, control, difference, largest, mean
@@ -50,7 +50,7 @@ def run(trial: Trial) -> Mapping[str, float]:
         "rate_hz": summary["test_rate_hz_mean"],
         "dead": summary["test_dead_fraction"],
         **_connections(start, network, train),
-        "differing_numbers": _learning_difference(start, few),
+        "differing_numbers": float(learning_difference(start, few, "numpy", "torch")),
         **in_both(trial, network, few).spikes,
     }
 
@@ -71,15 +71,6 @@ def _connections(start: Network, network: Network, train: Data) -> dict[str, flo
         "radius": float(radii.mean()),
         "moved": float((connected & (start.weights[CONNECTIONS] == 0)).sum() / connected.sum()),
     }
-
-
-def _learning_difference(start: Network, few: Data) -> float:
-    """Return how many numbers differ between the mirror and Brian2 after some digits."""
-    from bioae.api import learn
-
-    brian = learn(start, few, "numpy", progress=False).network.weights
-    mirror = learn(start, few, "torch", progress=False).network.weights
-    return float(sum(int((brian[name] != mirror[name]).sum()) for name in brian))
 
 
 def draw_accuracies(rows: Rows) -> Figure:

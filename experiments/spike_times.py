@@ -189,11 +189,9 @@ def draw_errors(rows: Rows) -> Figure:
     """Mean error of the outputs in Brian2 by the time step: seeds, and a line of slope 1."""
     from bioae.analysis.plots.style import INK, colour_of, new_figure
 
-    names = [name for name in ("shallow", "deep") if name in rows]
-
     figure = new_figure(3.6, 2.8)
     axes = figure.subplots()
-    for place, name in enumerate(names):
+    for place, name in enumerate(_NETWORKS):
         errors = {n: values_of(rows, f"error_{n}", name) for n in STEPS}
         known = {n: each for n, each in errors.items() if len(each) and np.isfinite(each).all()}
         if not known:
@@ -202,6 +200,7 @@ def draw_errors(rows: Rows) -> Figure:
         axes.loglog(dt, lines, "o-", color=colour_of(place), markersize=4, linewidth=1)
         axes.plot([], [], "o-", color=colour_of(place), markersize=4, label=name)
         axes.loglog(dt, lines.mean() / dt.mean() * dt, ":", color=INK, linewidth=1)
+    if axes.get_legend_handles_labels()[0]:
         axes.legend()
     axes.set_xlabel("dt (ms)")
     axes.set_ylabel("mean error")
@@ -213,12 +212,10 @@ def draw_jump(rows: Rows) -> Figure:
     from bioae.analysis.plots.style import colour_of, new_figure
     from experiments.spike_response import spike_times
 
-    names = [name for name in JUMP if name in rows]
-
     figure = new_figure(6.4, 2.6)
     left, right = figure.subplots(1, 2)
     inputs = _moved(GRIDS[1])
-    for place, name in enumerate(names):
+    for place, name in enumerate(JUMP):
         style = {"color": colour_of(place), "markersize": 3, "label": f"w = {JUMP[name]}"}
         fired = spike_times(inputs, [JUMP[name]], [1.0])[:, 0]
         left.plot(inputs[:, 1], fired, "o", **style)

@@ -13,7 +13,8 @@ L. Bull, "Toward neuromic computing: neurons as autoencoders", arXiv:2403.02331.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from copy import deepcopy
+from dataclasses import dataclass
 from typing import Self
 
 import numpy as np
@@ -31,14 +32,9 @@ _WEIGHTS, _TASK, _MORE, _CODE, _ORDER, _SIGNS = range(6)  # keys of random numbe
 class Network:
     """The weights of a network.
 
-    Attributes
-    ----------
-    hidden
-        Those of the hidden neurons, shape ``(neuron, input + 1)``; biases come last.
-    output
-        Those of the output, shape ``(neuron + 1,)``, the bias last.
-    decoder
-        Those by which each hidden neuron reconstructs its inputs, shape ``(neuron, input)``.
+    `hidden`: those of the hidden neurons, shape ``(neuron, input + 1)``; biases come last.
+    `output`: those of the output, shape ``(neuron + 1,)``, the bias last.
+    `decoder`: those by which each hidden neuron reconstructs its inputs, shape ``(neuron, input)``.
     """
 
     hidden: Numbers
@@ -57,19 +53,10 @@ class Network:
         decoder = generator.normal(size=(neurons, inputs)) / np.sqrt(inputs)
         return cls(np.pad(hidden, ((0, 0), (0, 1))), np.pad(output, (0, 1)), decoder)
 
-    def copy(self) -> Self:
-        """Return a network with its own arrays."""
-        return replace(
-            self, hidden=self.hidden.copy(), output=self.output.copy(), decoder=self.decoder.copy()
-        )
-
     def activity(self, inputs: Numbers) -> Numbers:
         """Return the outputs of the hidden neurons, ``(neuron, example)``.
 
-        Parameters
-        ----------
-        inputs
-            Shape ``(example, input)``.
+        `inputs`: shape ``(example, input)``.
         """
         return _sigmoid(self.hidden[:, :-1] @ inputs.T + self.hidden[:, -1:])
 
@@ -84,12 +71,8 @@ class Network:
         It is the sum of squared differences over inputs and examples, divided by the sum of squared
         inputs: 1 for a decoder of zeros.
 
-        Parameters
-        ----------
-        inputs
-            As in `activity`.
-        best
-            Whether with the decoder weights for which the error is smallest, not those at hand.
+        `inputs`: as in `activity`; `best`: whether with the decoder weights for which the error is
+        smallest, not those at hand.
         """
         code = _code(self.activity(inputs))
         squares = np.sum(code**2, axis=1)[:, None]
@@ -109,14 +92,8 @@ class Network:
 class Climb:
     """A finished climb.
 
-    Attributes
-    ----------
-    network
-        The network after the last step.
-    halfway
-        The network after half of the steps.
-    kept
-        Whether each step between two of the task was kept, shape ``(step,)``.
+    `network`, `halfway`: the network after the last step, and after half of the steps; `kept`:
+    whether each step between two of the task was kept, shape ``(step,)``.
     """
 
     network: Network
@@ -131,20 +108,9 @@ class Climber:
     second step is of this kind in all climbs, and the climbs differ in the others. Those of
     `jitter` are not judged: equal numbers of evaluations are equal numbers of steps.
 
-    Parameters
-    ----------
-    inputs
-        Shape ``(example, input)``.
-    targets
-        Shape ``(example,)``.
-    neurons
-        The number of hidden neurons.
-    evaluations
-        The number of steps in all, a multiple of 4.
-    size
-        The standard deviation of a step.
-    seed
-        The seed of weights and steps.
+    `inputs`, `targets`: shapes ``(example, input)`` and ``(example,)``; `neurons`: the number of
+    hidden neurons; `evaluations`: the number of steps in all, a multiple of 4; `size`: the standard
+    deviation of a step; `seed`: the seed of weights and steps.
     """
 
     def __init__(
@@ -180,14 +146,9 @@ class Climber:
         A step of reconstruction changes any weight of hidden neurons or their decoders. It is
         judged by the reconstruction of this neuron, whatever becomes of the task.
 
-        Parameters
-        ----------
-        layer
-            Whether the reconstruction is the sum of those of all neurons, as in a conventional
-            auto-encoder with one decoder.
-        shuffled
-            Whether each neuron reconstructs the inputs of another example, by a permutation of the
-            examples that is drawn once.
+        `layer`: whether the reconstruction is the sum of those of all neurons, as in a conventional
+        auto-encoder with one decoder; `shuffled`: whether each neuron reconstructs the inputs of
+        another example, by a permutation of the examples that is drawn once.
         """
         goal = stream(self.seed, _ORDER).permutation(self.inputs) if shuffled else self.inputs
         rows = np.ascontiguousarray(goal.T)
@@ -201,12 +162,8 @@ class Climber:
     def jitter(self, kept: NDArray[np.bool_]) -> Climb:
         """Climb the task and, in turns, change hidden weights without judging the change.
 
-        The steps are those of reconstruction, with random signs, where another climb kept them.
-
-        Parameters
-        ----------
-        kept
-            That of a climb by `autoencoding`.
+        The steps are those of reconstruction, with random signs, where another climb kept them:
+        `kept` is that of a climb by `autoencoding`.
         """
         signs = stream(self.seed, _SIGNS).choice([-1.0, 1.0], len(self.code)).tolist()
 
@@ -219,14 +176,14 @@ class Climber:
         return self._climb(between)
 
     def _climb(self, between: Callable[[_State, int], bool]) -> Climb:
-        state = _State(self.network.copy(), self.inputs, self.targets)
+        state = _State(deepcopy(self.network), self.inputs, self.targets)
         kept = np.zeros(len(self.task), np.bool_)
         halfway = state.network
         for number, (place, change) in enumerate(self.task):
             kept[number] = between(state, number)
             state.step(place, change)
             if number + 1 == len(self.task) // 2:
-                halfway = state.network.copy()
+                halfway = deepcopy(state.network)
         return Climb(state.network, halfway, kept)
 
 
@@ -250,12 +207,8 @@ class _State:
     def step(self, place: int, change: float) -> bool:
         """Take a step of the task, and return whether it is kept.
 
-        Parameters
-        ----------
-        place
-            The place of the weight among hidden weights and those of the output.
-        change
-            The number to add to it.
+        `place`, `change`: the place of the weight among hidden weights and those of the output, and
+        the number to add to it.
         """
         hidden, output = self.network.hidden, self.network.output
         if place >= hidden.size:
@@ -283,14 +236,8 @@ class _State:
     def reconstruct(self, place: int, change: float, goal: Numbers) -> bool:
         """Take a step of reconstruction, and return whether it is kept.
 
-        Parameters
-        ----------
-        place
-            The place of the weight among hidden weights and decoder weights.
-        change
-            The number to add to it.
-        goal
-            The inputs to reconstruct, shape ``(input, example)``.
+        `place`, `change`: the place of the weight among hidden weights and decoder weights, and the
+        number to add to it; `goal`: the inputs to reconstruct, shape ``(input, example)``.
         """
         hidden, decoder = self.network.hidden, self.network.decoder
         if place >= hidden.size:

@@ -49,12 +49,12 @@ BRIAN2 = {
     "population_sparseness": Column("population sparseness of the living latent neurons, mean"),
 }
 
-#: The statistics of `bioae.analysis.measures.reference` that columns are compared with.
-CORTEX = {
-    "rate_hz": "median_rate",
-    "cv": "isi_cv",
-    "sparseness": "lifetime_sparseness",
-    "population_sparseness": "population_sparseness",
+#: By column: the statistic of `bioae.analysis.measures.reference`, and the title of the panel.
+_CORTEX = {
+    "rate_hz": ("median_rate", "median rate (Hz)"),
+    "cv": ("isi_cv", "CV of intervals"),
+    "sparseness": ("lifetime_sparseness", "lifetime sparseness"),
+    "population_sparseness": ("population_sparseness", "population sparseness"),
 }
 
 #: Of the latent activity of any auto-encoder.
@@ -84,14 +84,9 @@ NOISE = {
 def measured(trial: Trial, tables: Mapping[str, Any], *, whole: bool) -> dict[str, float]:
     """Train by the tables of a condition, and measure on the test split that they name.
 
-    Parameters
-    ----------
-    trial
-        The trial, whose sizes have the number of `few` images.
-    tables
-        The tables of a configuration, of a spiking network or with a `baseline`.
-    whole
-        Whether a spiking network gets all numbers (`whole_row`), or those of `firing` only.
+    `trial`: its sizes have the number of `few` images; `tables`: those of a configuration, of a
+    spiking network or with a `baseline`; `whole`: whether a spiking network gets all numbers
+    (`whole_row`), or those of `firing` only.
     """
     from bioae.datasets import load
 
@@ -208,14 +203,8 @@ def noise_errors(
 ) -> dict[str, float]:
     """Return the numbers of `NOISE`: squared errors to the clean images.
 
-    Parameters
-    ----------
-    images
-        The clean images.
-    seed
-        The seed of the noise.
-    reconstruct
-        Reconstructs noisy images (example, y, x); takes the column's name, too.
+    `images`, `seed`: the clean images, and the seed of the noise; `reconstruct`: reconstructs noisy
+    images (example, y, x), and takes the column's name, too.
     """
     clean, errors = images.as_float(), {}
     for name, fraction in zip(NOISE, _NOISE, strict=True):
@@ -238,14 +227,9 @@ def draw_cortex(rows: Rows, conditions: Iterable[str]) -> Figure:
             for each in references()
             if each.statistic == statistic and each.low is not None and each.high is not None
         ]
-        for column, statistic in CORTEX.items()
+        for column, (statistic, _) in _CORTEX.items()
     }
-    panels = {
-        "rate_hz": "median rate (Hz)",
-        "cv": "CV of intervals",
-        "sparseness": "lifetime sparseness",
-        "population_sparseness": "population sparseness",
-    }
+    panels = {column: title for column, (_, title) in _CORTEX.items()}
     return dots(rows, panels, ranges, conditions=conditions, log=["rate_hz"])
 
 

@@ -95,7 +95,6 @@ class BaselineProblem(DescentProblem):
 
     def constrain(self) -> None:
         """Leave the weights as they are: they have no bounds."""
-        return
 
     def result(self, summary: Mapping[str, Any]) -> Conventional:
         """Return the baseline, which predicts the outputs of examples."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from bioae.datasets import Data
     from bioae.networks.network import Network
+    from bioae.simulation.backend import Target
 
 #: The column of spikes that differ.
 DIFFERING = "differing_spikes"
@@ -77,6 +78,16 @@ def in_both(
 ) -> Agreement:
     """Simulate a network in Brian2, see `Trial.simulate`, and in the mirror."""
     return Agreement(network, trial.simulate(network, data, name), trial.mirror(network, data))
+
+
+def learning_difference(start: Network, data: Any, *targets: Target, **options: Any) -> int:
+    """Return how many weights differ from those of the first target after learning."""
+    from bioae.api import learn
+
+    first, *others = (
+        learn(start, data, target, **options, progress=False).network.weights for target in targets
+    )
+    return sum(int((first[name] != each[name]).sum()) for each in others for name in each)
 
 
 def no_difference(conditions: Iterable[str]) -> tuple[Criterion, ...]:

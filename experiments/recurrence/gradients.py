@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from experiments.runner.criteria import Rows, values_of
+from experiments.runner.criteria import Estimate, Rows, values_of
 from experiments.runner.trial import Trial
 
 if TYPE_CHECKING:
@@ -101,17 +101,13 @@ def draw_norms(rows: Rows, conditions: Sequence[str], gains: Sequence[float]) ->
     panels = figure.subplots(1, len(names), sharey=True, squeeze=False)[0]
     for axes, name in zip(panels, names, strict=True):
         for place, gain in enumerate(gains):
-            means = [_mean(values_of(rows, column(gain, lag), name)) for lag in LAGS]
+            means = [Estimate.of(values_of(rows, column(gain, lag), name)).value for lag in LAGS]
             axes.plot(LAGS, means, "o-", color=colour_of(place), label=f"gain {gain:g}")
         axes.axhline(0, color="0.7", linewidth=0.8, zorder=0)
         axes.set(title=name, xlabel="lag in steps", ylim=(-20, 20))
     panels[0].set_ylabel("log10 of the norm")
     panels[-1].legend()
     return figure
-
-
-def _mean(values: NDArray[np.float64]) -> float:
-    return float(values.mean()) if len(values) else float("nan")
 
 
 def _sample(trial: Trial, gain: float) -> Sample:

@@ -90,11 +90,6 @@ def finding_of(experiment: Experiment, document: Document) -> str:
     return "\n\n".join([f"{lead} {found}".rstrip(), *figures[:1]])
 
 
-def figure_names(experiment: Experiment) -> list[str]:
-    """Return the names of the files of figures."""
-    return list(_captions(experiment))
-
-
 def figure_mark(plan: Plan, document: Document) -> str:
     """Return a comment with the hash of the numbers from which a figure is drawn."""
     text = repr([(*row.key, row.numbers) for row in document.rows] + plan.keys())
@@ -108,7 +103,7 @@ def draw_figures(experiment: Experiment, document: Document, folder: Path) -> No
 
     plan = plan_of(experiment, document)
     table = table_of(plan, document.rows)
-    for name, draw in zip(figure_names(experiment), experiment.figures.values(), strict=True):
+    for name, draw in zip(_captions(experiment), experiment.figures.values(), strict=True):
         svg = to_svg(styled(draw)(table), decimals=2)  # finer than any screen
         write_text(folder / name, f"{svg}{figure_mark(plan, document)}\n", overwrite=True)
 

@@ -7,28 +7,22 @@ and a test set for a training configuration.
 
 from __future__ import annotations
 
-from experiments.synthetic.fields import erf_covariance, ring_covariance, ring_fields
+from experiments.synthetic.fields import ring_fields
 from experiments.synthetic.functions import genz
 from experiments.synthetic.labels import flip_labels
 from experiments.synthetic.materials import (
-    ElastoplasticHistory,
     elasticity,
     elastoplastic_history,
     plasticity,
     ramberg_osgood,
     ramberg_osgood_stress,
-    strain_paths,
 )
 from experiments.synthetic.memory import ordered_segments, permuted_rows, store_recall
-from experiments.synthetic.nk import NEIGHBOURHOODS, NKLandscape, nk_landscape
+from experiments.synthetic.nk import nk_landscape
 
 __all__ = [
-    "NEIGHBOURHOODS",
-    "ElastoplasticHistory",
-    "NKLandscape",
     "elasticity",
     "elastoplastic_history",
-    "erf_covariance",
     "flip_labels",
     "genz",
     "nk_landscape",
@@ -37,8 +31,6 @@ __all__ = [
     "plasticity",
     "ramberg_osgood",
     "ramberg_osgood_stress",
-    "ring_covariance",
     "ring_fields",
     "store_recall",
-    "strain_paths",
 ]

@@ -124,21 +124,13 @@ def ramberg_osgood_stress(
     return signed
 
 
-def strain_paths(
-    examples: int, points: int = 50, *, seed: int = 0, split: Split = "train"
-) -> Numbers:
-    """Draw zigzags with random turning points, relative to the largest strain.
+def _paths(examples: int, points: int, drawn: Generator) -> NDArray[np.float64]:
+    """Draw zigzags (example, time) with random turning points, relative to the largest strain.
 
     Each path starts from 0 in either direction. At each point it turns with a probability of 8 %,
     and then draws another speed, from 0.04 to 0.12 per point. Where it would leave [-1, 1] it turns
     too.
-
-    Paths have the shape ``(example, time)``; `seed` and `split` are as for `elasticity`.
     """
-    return _paths(examples, points, named_stream(seed, "strain_paths", split))
-
-
-def _paths(examples: int, points: int, drawn: Generator) -> NDArray[np.float64]:
     direction = np.where(drawn.random(examples) < 0.5, -1.0, 1.0)
     turns = drawn.random((points, examples)) < _TURNING
     speeds = _SPEED * (0.5 + drawn.random((points, examples)))
@@ -177,7 +169,7 @@ def ramberg_osgood(
     """Draw histories of strain of materials of Ramberg and Osgood, and of their stress.
 
     Arguments are those of `elasticity`. The channels are the strain divided by `LARGEST_STRAIN`, a
-    path of `strain_paths`, and the yield stress, constant in time: uniform from 100 to 500 MPa,
+    zigzag of `_paths`, and the yield stress, constant in time: uniform from 100 to 500 MPa,
     mapped to [-1, 1]. The targets ``(example, time, 1)`` are the stresses divided by `STRESS`. The
     stress at a time depends on the two values at that time alone.
     """
@@ -197,7 +189,7 @@ def plasticity(examples: int, points: int = 50, *, seed: int = 0, split: Split =
     The stress depends on the whole history: the material of `elastoplastic_history` unloads along
     another line than it was loaded. Since turning points are random, the time tells nothing.
     Arguments are those of `elasticity`. The channel is the strain divided by `LARGEST_STRAIN`, a
-    path of `strain_paths`; the targets ``(example, time, 1)`` are the stresses divided by `STRESS`.
+    zigzag of `_paths`; the targets ``(example, time, 1)`` are the stresses divided by `STRESS`.
     """
     paths = _paths(examples, points, named_stream(seed, "plasticity", split))
     history = elastoplastic_history(LARGEST_STRAIN * paths)

@@ -59,31 +59,25 @@ class NKLandscape:
     def __repr__(self) -> str:
         return f"NKLandscape(N={self.loci}, K={self.epistasis}, seed={self.seed})"
 
-    def contributions(self, genotypes: ArrayLike) -> NDArray[np.float64]:
-        """Return the contribution of each locus, shape ``(genotype, locus)``.
+    def fitness(self, genotypes: ArrayLike) -> NDArray[np.float64]:
+        """Return the mean of the contributions of the loci, shape ``(genotype,)``.
 
         `genotypes`: alleles 0 and 1, shape ``(genotype, locus)``.
         """
         digits = np.asarray(genotypes, np.int64)[:, self.neighbours]
         index = digits @ (1 << np.arange(self.epistasis + 1))
-        found: NDArray[np.float64] = self.tables[np.arange(self.loci), index]
-        return found
-
-    def fitness(self, genotypes: ArrayLike) -> NDArray[np.float64]:
-        """Return the mean of the contributions, shape ``(genotype,)``; see `contributions`."""
-        means: NDArray[np.float64] = self.contributions(genotypes).mean(axis=1)
+        means: NDArray[np.float64] = self.tables[np.arange(self.loci), index].mean(axis=1)
         return means
 
-    def sample(self, count: int, *, repeat: int = 0) -> Data:
+    def sample(self, count: int) -> Data:
         """Draw different genotypes uniformly, as signals with one point in time.
 
         Their channels are the loci, -1 for the allele 0 and 1 for the allele 1; their targets are
         the fitnesses, shape ``(example, 1)``. Parts of one sample have no genotype in common.
 
-        `count`: the number of genotypes, at most 2^N; `repeat`: the number of the sample, below
-        2^32: samples with different numbers are independent.
+        `count`: the number of genotypes, at most 2^N.
         """
-        generator = stream(self.seed, _GENOTYPES, repeat=repeat)
+        generator = stream(self.seed, _GENOTYPES)
         numbers = generator.choice(2**self.loci, count, replace=False)
         alleles = numbers[:, None] >> np.arange(self.loci) & 1
         return Data.of_signals(

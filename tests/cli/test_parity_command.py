@@ -87,7 +87,7 @@ def test_the_target_of_simulate_is_tried_too(
     monkeypatch.setattr(activation, "check_target", lambda target: target)
     command = ("parity", "lif")
     done = run(*command)
-    assert tried == ["numpy", simulate_default()]
+    assert tried == ["numpy", inspect.signature(simulate).parameters["target"].default]
     assert (done.status, done.err) == (1, "")
     assert "Targets tried: numpy, cpp_standalone\n" in done.out
     report = json.loads(run(*command, "--json").out)
@@ -110,11 +110,6 @@ def test_without_a_compiler_only_numpy_is_tried(
     assert (done.status, done.err) == (0, "")
     reason = "not cpp_standalone: the target 'cpp_standalone' needs g++ and make"
     assert f"Targets tried: numpy ({reason}, which cannot be found)\n" in done.out
-
-
-def simulate_default() -> str:
-    default: str = inspect.signature(simulate).parameters["target"].default
-    return default
 
 
 @pytest.mark.parametrize(

@@ -47,10 +47,6 @@ def files(folder: Path) -> dict[str, bytes]:
     return {str(path.relative_to(folder)): path.read_bytes() for path in paths}
 
 
-def without_network(text: str) -> str:
-    return text[: text.index("[network]")] + text[text.index("[training]") :]
-
-
 def test_a_run(run: Run, here: Path, config: Texts) -> None:
     (here / "out").mkdir()
     (here / "out/.lock").touch()  # of a process that was killed before it wrote anything
@@ -156,7 +152,8 @@ def test_another_neuron_is_trained_and_resumed_to_the_same_bits(
 ) -> None:
     swap = (*START, "--neuron", "cuba", "--calibrate", "psp")
     text = Path(config()).read_text() + 'derivative = "arctan"\n'
-    text = text if described else without_network(text)
+    if not described:
+        text = text[: text.index("[network]")] + text[text.index("[training]") :]
     for epochs in (1, 2):
         (here / f"{epochs}.toml").write_text(text.replace("epochs = 2", f"epochs = {epochs}"))
     assert run("train", "2.toml", "--out", "straight", *swap).status == 0

@@ -41,9 +41,6 @@ each_suffix = pytest.mark.parametrize("suffix", [".npz", ".h5"])
 each_split = pytest.mark.parametrize("split", ["train", "test"])
 
 
-# Folders of IDX files
-
-
 def write_split(folder: Path, split: Any, *, style: int = 0, pixels: Any = PIXELS) -> None:
     write_idx(folder / file_names(split, "images")[style], pixels)
     write_idx(folder / file_names(split, "labels")[style], LABELS.astype(np.uint8))
@@ -88,9 +85,6 @@ def test_indices_that_do_not_fit(values: list[float], tmp_path: Path) -> None:
     np.savez(tmp_path / "set.npz", images=PIXELS[:3], indices=values)
     with refused(DataError, where=f"{tmp_path / 'set.npz'}: indices"):
         load(tmp_path / "set.npz")
-
-
-# Folders of PNG files
 
 
 def write(folder: Path, *numbers: int) -> None:
@@ -170,9 +164,6 @@ def test_pictures_that_do_not_fit(tmp_path: Path, spoil: Any, fields: dict[str, 
         fields = {**fields, "where": tmp_path / fields["where"]}
     with refused(DataError, **fields):
         load(tmp_path)
-
-
-# Arrays in files
 
 
 @pytest.mark.parametrize("read", [load, partial(convert, split="train")])
@@ -351,9 +342,6 @@ def test_damaged_files(tmp_path: Path, name: str, content: bytes) -> None:
         load(tmp_path / name)
 
 
-# Arrays in HDF5 files
-
-
 def test_links_in_hdf5_files_are_refused(tmp_path: Path) -> None:
     with h5py.File(tmp_path / "mine.h5", "w") as file:
         file["signals"] = h5py.ExternalLink(__file__, "/signals")
@@ -427,9 +415,6 @@ def test_blocks_of_a_file_are_small_and_hold_every_value(
             assert block.size <= max(numbers, np.prod(chunks or SIGNALS.shape[1:]))
             found[tuple(map(slice, place, np.add(place, block.shape)))] = block
         np.testing.assert_array_equal(found, SIGNALS[rows])
-
-
-# Saved data
 
 
 def made(kind: str, count: int, size: int = 4) -> Data:

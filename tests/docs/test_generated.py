@@ -8,7 +8,6 @@ import tomllib
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
-from typing import Any
 
 import make_analysis
 import make_experiments
@@ -45,10 +44,6 @@ DOCS = ROOT / "docs"
 
 def text(path: str) -> str:
     return (ROOT / path).read_text(encoding="utf-8")
-
-
-def stored(path: str) -> Any:
-    return json.loads(text(path))
 
 
 def rows(content: str) -> list[list[str]]:
@@ -126,7 +121,7 @@ def test_pages_of_experiments() -> None:
 @pytest.mark.slow
 def test_page_has_the_numbers_of_the_demo() -> None:
     page = rows(text("docs/demo.md"))
-    demo = stored("docs/results/demo.json")["summary"]
+    demo = json.loads(text("docs/results/demo.json"))["summary"]
     for name, (label, *_) in RUNS.items():
         found = demo["networks"][name]
         percent = [f"{found[key] * 100:.0f} %" for key in ("dead", "bursting")]

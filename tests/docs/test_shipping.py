@@ -59,13 +59,8 @@ def shipped(tmp_path: Path) -> Callable[..., Card]:
     return shipped
 
 
-def scores(run: Path) -> dict[str, Any]:
-    values: dict[str, Any] = json.loads((run / "test.json").read_text(encoding="utf-8"))
-    return values
-
-
 def test_the_card_of_a_run(runs: list[Path], shipped: Callable[..., Card], tmp_path: Path) -> None:
-    card, test = shipped(runs[1]), scores(runs[1])
+    card, test = shipped(runs[1]), json.loads((runs[1] / "test.json").read_bytes())
     assert Words.of(tmp_path / "small" / CARD) == WORDS
     assert card.test.value == test["test_sum_squared_error"]
     assert (

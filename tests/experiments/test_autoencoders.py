@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from functools import cache, partial
+from copy import deepcopy
+from functools import partial
 from itertools import permutations
 from typing import Any
 
@@ -23,7 +24,7 @@ from bioae.trainers.training.training import assemble
 from experiments.autoencoders import hill_climbing
 from experiments.autoencoders.codes import evenly_spaced
 from experiments.autoencoders.generation import compared
-from experiments.autoencoders.hill_climbing import Climb, Climber, Network
+from experiments.autoencoders.hill_climbing import Climber, Network
 from experiments.autoencoders.measures import CLASSES, class_structure, noise_errors, time_errors
 from experiments.baselines import BaselineConfig
 from experiments.common.recipes import changed
@@ -158,11 +159,6 @@ def climber(evaluations: int = 2000) -> Climber:
     return Climber(INPUTS, TARGETS, neurons=4, evaluations=evaluations, size=0.3, seed=3)
 
 
-@cache
-def finished(steps: str) -> Climb:
-    return climbed(climber(), steps)
-
-
 def by_loops(network: Network, row: Numbers) -> tuple[float, list[float]]:
     """Return the output and the hidden neurons' outputs for one example."""
     hidden = []
@@ -170,15 +166,6 @@ def by_loops(network: Network, row: Numbers) -> tuple[float, list[float]]:
         total = weights[-1] + sum(w * x for w, x in zip(weights[:-1], row, strict=True))
         hidden.append(1 / (1 + np.exp(-total)))
     return float(np.dot(network.output[:-1], hidden) + network.output[-1]), hidden
-
-
-def task_error(network: Network) -> float:
-    return float(np.sum((network.outputs(INPUTS) - TARGETS) ** 2))
-
-
-def goal_of(owner: Climber) -> Numbers:
-    """Return the inputs in the shuffled order in which neurons reconstruct them."""
-    return stream(owner.seed, hill_climbing._ORDER).permutation(INPUTS)
 
 
 def tried(parts: list[Numbers], place: int, change: float, error: Callable[[], float]) -> bool:
@@ -194,7 +181,7 @@ def tried(parts: list[Numbers], place: int, change: float, error: Callable[[], f
 
 @pytest.mark.parametrize("steps", STEPS)
 def test_outputs_and_reconstructions_are_those_of_loops(steps: str) -> None:
-    network = finished(steps).network
+    network = climbed(climber(), steps).network
     single = [by_loops(network, row) for row in INPUTS]
     np.testing.assert_allclose(network.outputs(INPUTS), [each[0] for each in single], rtol=1e-9)
     activity = np.array([each[1] for each in single])  # (example, neuron)
@@ -213,14 +200,18 @@ def test_climbs_keep_the_steps_that_naive_ones_keep(layer: bool, shuffled: bool)
     """Every error computed from scratch, by the definition."""
     fast = climber(400)
     climb = fast.autoencoding(layer=layer, shuffled=shuffled)
-    network = fast.network.copy()
-    goal = goal_of(fast) if shuffled else INPUTS
+    network = deepcopy(fast.network)
+    generator = stream(fast.seed, hill_climbing._ORDER)
+    goal = generator.permutation(INPUTS) if shuffled else INPUTS
     assert (goal != INPUTS).any() == shuffled
 
     def reconstruction(neuron: int) -> float:
         owners = slice(None) if layer else [neuron]
         code = network.activity(INPUTS)[owners].T - 0.5
         return float(np.sum((goal - code @ network.decoder[owners]) ** 2))
+
+    def task_error() -> float:
+        return float(np.sum((network.outputs(INPUTS) - TARGETS) ** 2))
 
     for number, (place, change) in enumerate(fast.task):
         parts = [network.hidden.reshape(-1), network.decoder.reshape(-1)]
@@ -229,10 +220,7 @@ def test_climbs_keep_the_steps_that_naive_ones_keep(layer: bool, shuffled: bool)
         neuron = (at - which * parts[0].size) // (5 if which else 6)
         kept = tried(parts, at, step, partial(reconstruction, neuron))
         assert kept == climb.kept[number], number
-        tried(
-            [network.hidden.reshape(-1), network.output], place, change,
-            partial(task_error, network),
-        )  # fmt: skip
+        tried([network.hidden.reshape(-1), network.output], place, change, task_error)
     for name in ("hidden", "output", "decoder"):
         np.testing.assert_allclose(
             getattr(climb.network, name), getattr(network, name), rtol=1e-9, atol=1e-12

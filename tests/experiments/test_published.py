@@ -84,9 +84,6 @@ def test_each_miss_has_a_reason_on_the_page(name: str) -> None:
     assert bool(reasons) == bool(misses)
 
 
-# Tables that reach training
-
-
 class _Caught(Exception):  # noqa: N818 - it ends a trial that would train for minutes
     pass
 

@@ -34,9 +34,6 @@ def with_layer(place: int, **changes: Any) -> list[dict[str, Any]]:
     return [{**layer, **changes} if i == place else layer for i, layer in enumerate(LAYERS)]
 
 
-# What is shipped
-
-
 def test_presets() -> None:
     assert presets() == ("paper", "strided")
     changed = NetworkConfig.preset("strided", steps=7, neuron="alif")
@@ -57,9 +54,6 @@ def test_paper_is_the_papers_network() -> None:
     assert sum(counted.values()) == 13_260_800
     assert (paper.schedule, paper.steps, paper.latent) == ("paper", 100, "latent")
     assert paper.encoder.mean_drive(paper.steps) == pytest.approx(0.2 * 100)
-
-
-# What a file gives back
 
 
 @pytest.mark.parametrize("name", presets())

@@ -32,9 +32,6 @@ def network() -> Network:
     return Network.initialise(config(), seed=3)
 
 
-# Orthogonal weights
-
-
 @pytest.mark.parametrize(
     ("name", "gain"), [("a.weight", 3.0), ("b.weight", 1.5), ("b.recurrent", 1.5)]
 )
@@ -76,9 +73,6 @@ def test_numbers_and_bounds_of_initial_weights() -> None:
     assert (found.weights["c.weight"] == 1).all()
 
 
-# Biases
-
-
 def test_biases_of_neurons_are_those_of_their_channel(network: Network) -> None:
     changed = {"a.bias": np.arange(8.0), "b.bias": np.arange(30.0)}
     a, b, c = network.config.placed
@@ -88,9 +82,6 @@ def test_biases_of_neurons_are_those_of_their_channel(network: Network) -> None:
     assert (biases.reshape(a.shape) == np.arange(8.0)[:, None, None]).all()
     assert (varied.biases(b) == np.arange(30.0)).all()
     assert varied.biases(c) is None
-
-
-# Spread
 
 
 def spread(value: Any, **fields: Any) -> Network:
@@ -125,9 +116,6 @@ def test_values_stay_within_the_bounds_of_training() -> None:
     tau = spread(3.0, parameters={"tau": "400*ms"}).weights["a.tau"]
     assert 0.005 <= tau.min() < 0.02
     assert 0.45 < tau.max() <= 0.5
-
-
-# What is refused
 
 
 def test_a_shared_parameter_has_no_spread() -> None:

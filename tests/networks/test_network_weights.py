@@ -25,9 +25,6 @@ def network(config: NetworkConfig) -> Network:
     return Network.initialise(config, seed=3)
 
 
-# Drawing
-
-
 @pytest.mark.parametrize(
     ("name", "gain", "fan_in"),
     [("a.weight", 1, 25), ("a.recurrent", 1, 200), ("b.weight", 0.5, 200), ("c.weight", 2, 40)],
@@ -66,9 +63,6 @@ def test_trained_parameters_replace_those_of_the_model(network: Network) -> None
     assert (with_trained.parameters(b)["theta"] == trained["b.theta"]).all()
 
 
-# Rounding
-
-
 def test_quantised_weights_are_on_the_grid(network: Network) -> None:
     trained = {"b.tau": np.array(0.1234567)}
     rounded = Network(network.config, {**network.weights, **trained}).quantised()
@@ -81,9 +75,6 @@ def test_quantised_weights_are_on_the_grid(network: Network) -> None:
     again = rounded.quantised()
     assert again.sha256 == rounded.sha256
     assert network.quantised(bits=1).sha256 != network.quantised().sha256
-
-
-# Hashing
 
 
 def test_hash_ignores_the_order_of_arrays_and_keys(network: Network) -> None:
@@ -116,9 +107,6 @@ def test_hash_sees_the_description(network: Network) -> None:
     assert len(hashes) == 1 + len(changes)
 
 
-# Varying
-
-
 @pytest.mark.parametrize("copy", [True, False])
 def test_with_neuron_keeps_weights_and_common_parameters(network: Network, *, copy: bool) -> None:
     """By name and unit: adex has no tau, and lif_refractory theta in mV."""
@@ -138,9 +126,6 @@ def test_with_neuron_keeps_weights_and_common_parameters(network: Network, *, co
     assert all(varied.weights[name] == tau for name, tau in kept.items())
     assert all(varied.weights[name] is values for name, values in network.weights.items())
     assert varied.sha256 != trained.sha256
-
-
-# Delays and synapses
 
 
 def delayed(**changes: Any) -> Network:

@@ -178,9 +178,6 @@ def test_neuron_models(changes: dict[str, Any], names: tuple[str, ...]) -> None:
         _ = described(*fields.pop("layers"), input_shape=[1, 8, 8], **fields).placed
 
 
-# Arrays and changes of a network
-
-
 @pytest.fixture(scope="module")
 def network() -> Network:
     layers = [

@@ -42,9 +42,6 @@ def values(network: Network, array: str) -> NDArray[np.float64]:
     return np.asarray(network.weights[array], dtype=np.float64)
 
 
-# Spread
-
-
 def test_spread_has_the_requested_mean_and_variation() -> None:
     wide = make(dense("a", 20_000)).with_spread({"theta": 0.5}, seed=1)
     theta = values(wide, "a.theta")
@@ -85,9 +82,6 @@ def test_a_network_knows_its_spread_and_its_hash_does_not_depend_on_it(network: 
     assert varied.with_neuron("alif", calibrate="none", copy=False).spread == {}
 
 
-# Background
-
-
 def potentials(network: Network) -> xr.DataArray:
     """Return v of the first layer without input (example, time, neuron)."""
     result = simulate(network, np.zeros((4, 1, 4, 4)), Backend("torch", record=["v"]))
@@ -122,9 +116,6 @@ def test_background_spikes_come_at_their_rate() -> None:
     # 50 steps bring input, the last of them too late for the threshold but in time for v.
     assert float(count.mean()) == pytest.approx(50 * 0.04, rel=0.1)
     assert float(count.var()) == pytest.approx(50 * 0.04 * 0.96, rel=0.2)
-
-
-# Both sides
 
 
 def agree(one: xr.DataTree, other: xr.DataTree) -> None:

@@ -67,10 +67,6 @@ NUMBERS = st.one_of(
 )
 
 
-def words_of(numbers: list[int]) -> NDArray[np.uint64]:
-    return np.array(numbers, dtype=np.uint64) << SHIFT
-
-
 def spread() -> NDArray[np.uint64]:
     """Return words all over the range, and as many in each power of two of both tails."""
     rng = np.random.default_rng(4)
@@ -82,7 +78,7 @@ def spread() -> NDArray[np.uint64]:
 def test_quantiles_are_exact_to_a_few_units_in_the_last_place(k: int) -> None:
     with mpmath.workprec(200):
         exact = mpmath.sqrt(2) * mpmath.erfinv(mpmath.mpf(2 * k + 1) / 2**53 - 1)
-        error = abs(mpmath.mpf(float(normal(words_of([k]))[0])) - exact)
+        error = abs(mpmath.mpf(float(normal(np.array([k], np.uint64) << SHIFT)[0])) - exact)
         assert error <= 5 * np.spacing(abs(float(exact)))
 
 

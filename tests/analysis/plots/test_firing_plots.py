@@ -57,10 +57,6 @@ def note(axes: Axes) -> list[str]:
     return [text.get_text() for text in found.get_texts()]
 
 
-def styles(axes: Axes) -> set[tuple[str, Any]]:
-    return {(to_hex(line.get_color()), str(line.get_linestyle())) for line in axes.lines}
-
-
 @pytest.fixture
 def two() -> dict[str, xr.DataTree]:
     return {"LIF": analysis.example_result(0), "AdEx": analysis.example_result(1)}
@@ -145,7 +141,8 @@ def test_interval_histograms_draw_the_fractions(two: dict[str, xr.DataTree]) -> 
     ends = [np.quantile(each[0], place, method="inverted_cdf") for place in (0.25, 0.75)]
     assert ends[0] < ends[1]
     assert [*axes.lines[2].get_xdata()] == ends
-    assert len(styles(axes)) == 3
+    styles = {(to_hex(each.get_color()), str(each.get_linestyle())) for each in axes.lines}
+    assert len(styles) == 3
     log = panel(interval_histograms(distributions, log=True), "conv")
     assert log.get_yscale() == "log"
 

@@ -92,17 +92,13 @@ def test_histograms_count_living_neurons_and_label_dead_ones() -> None:
     assert plots.to_svg(figure)
 
 
-def write_metrics(path: Path, rows: list[dict[str, object]]) -> Path:
-    path.write_text("".join(json.dumps(row) + "\n" for row in rows) + '{"cut')
-    return path
-
-
 def test_training_curves_draw_changing_metrics_and_the_last_of_an_epoch(tmp_path: Path) -> None:
-    rows: list[dict[str, object]] = [
+    rows = [
         {"epoch": epoch, "loss": loss, "rate": 1e-3}
         for epoch, loss in ((1, 9.0), (2, 8.0), (2, 7.0), (3, 6.0))
     ]
-    path = write_metrics(tmp_path / "m.jsonl", rows)
+    path = tmp_path / "m.jsonl"
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows) + '{"cut')
     (axes,) = plots.training_curves({"run": path}).axes
     assert axes.get_title("left") == "loss"
     np.testing.assert_array_equal(axes.lines[0].get_xydata(), [[1, 9], [2, 7], [3, 6]])

@@ -59,11 +59,8 @@ def test_types_and_dimensions_are_those_of_the_specification() -> None:
     assert data["state_v"].attrs["units"] == "mV"
     assert tree["input"].dims == ("example", "y", "x")
     assert tree["label"].to_numpy().tolist() == [4, 9]
-    assert build(layer([], [], []), **_colour())["input"].dims == ("example", "channel", "y", "x")
-
-
-def _colour() -> dict[str, Any]:
-    return {name: np.zeros((2, 3, 3, 4)) for name in ("images", "reconstruction")}
+    colour: dict[str, Any] = dict.fromkeys(("images", "reconstruction"), np.zeros((2, 3, 3, 4)))
+    assert build(layer([], [], []), **colour)["input"].dims == ("example", "channel", "y", "x")
 
 
 def test_neurons_are_numbered_in_c_order_of_channel_y_x() -> None:

@@ -160,19 +160,14 @@ def problem(network: dict[str, Any], baseline: Any, data: Any, **training: Any) 
     return BaselineProblem(built, conventional_module(built), Splits(data, data, data))
 
 
-def signals(points: int = STEPS, count: int = 6) -> Data:
-    numbers = np.arange(count)
-    return Data.of_signals(
-        values(count, points, INPUTS), labels=numbers % CLASSES, name="noise", indices=numbers
-    )
-
-
 @pytest.mark.parametrize("cell", [*ORACLES, None])
 def test_the_gradient_reaches_all_arrays(cell: str | None) -> None:
     if cell is None:
-        task = variational(images(6), 0.7)
+        images = Data.of_images(pictures(6, 1, 3, 4), name="noise")
+        task = problem(LINEAR, {"kind": "variational", "beta": 0.7}, images)
     else:
-        task = problem(RECURRENT, {"kind": "recurrent", "cell": cell}, signals())
+        signals = Data.of_signals(values(6, STEPS, INPUTS), labels=np.arange(6) % CLASSES)
+        task = problem(RECURRENT, {"kind": "recurrent", "cell": cell}, signals)
     batch = task.batch(task.data.train, 2)
 
     def loss() -> Tensor:
@@ -191,14 +186,6 @@ LINEAR: dict[str, Any] = {
     "latent": "latent",
     "layers": [dense("latent", 2), dense("output", shape=[1, 3, 4])],
 }
-
-
-def images(count: int) -> Data:
-    return Data.of_images(pictures(count, 1, 3, 4), name="noise")
-
-
-def variational(data: Data, beta: float) -> BaselineProblem:
-    return problem(LINEAR, {"kind": "variational", "beta": beta}, data)
 
 
 def test_the_divergence_and_its_gradient() -> None:

@@ -32,10 +32,12 @@ def module(
     return AutoencoderModule(BaselineConfig.from_mapping(tables))
 
 
-def assert_shapes(network: dict[str, Any], kind: Any) -> None:
-    """Compare the shapes of weights and of activations with those of the spiking network."""
-    config = NetworkConfig.from_mapping(network, where="test")
-    autoencoder = module(network, kind)
+@pytest.mark.parametrize("kind", ["autoencoder", "variational"])
+@pytest.mark.parametrize("preset", presets())
+def test_shapes_of_the_presets(preset: str, kind: str) -> None:
+    """Weights and activations have the shapes of the spiking network's."""
+    config = NetworkConfig.from_mapping({"preset": preset}, where="test")
+    autoencoder = module({"preset": preset}, kind)
     images = torch.rand(BATCH, *config.input_shape)
     outputs = autoencoder(images)
     assert [*outputs.layers] == [placed.name for placed in config.placed]
@@ -49,12 +51,6 @@ def assert_shapes(network: dict[str, Any], kind: Any) -> None:
     variance = {name for name in arrays if ".log_variance_" in name}
     assert arrays.keys() == variance
     assert len(variance) == (2 if kind == "variational" else 0)
-
-
-@pytest.mark.parametrize("kind", ["autoencoder", "variational"])
-@pytest.mark.parametrize("preset", presets())
-def test_shapes_of_the_presets(preset: str, kind: str) -> None:
-    assert_shapes({"preset": preset}, kind)
 
 
 def test_the_strided_network_against_modules_of_torch() -> None:

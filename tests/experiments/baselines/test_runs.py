@@ -117,12 +117,11 @@ def sums(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_arrays(tmp_path_factory.mktemp("data") / "sums.npz", **arrays)
 
 
-def labelled(network: dict[str, Any]) -> dict[str, Any]:
-    """Return a network of running sums: numbers at each step."""
-    return {
-        **network, "task": {"kind": "sequence", "outputs": 1}, "decoder": {"kind": "trajectory"},
-        "layers": [dense("hidden", 8, recurrent=True), dense("output", 1)],
-    }  # fmt: skip
+#: Running sums: numbers at each step.
+SUMS = CLASSIFIER | {
+    "task": {"kind": "sequence", "outputs": 1}, "decoder": {"kind": "trajectory"},
+    "layers": [dense("hidden", 8, recurrent=True), dense("output", 1)],
+}  # fmt: skip
 
 
 def without_targets(data: Path, out: Path) -> Path:
@@ -152,7 +151,7 @@ def test_a_recurrent_network_learns_a_sum(sums: Path, tmp_path: Path, cell: str)
 @pytest.mark.medium
 def test_numbers_at_each_step(sums: Path, tmp_path: Path) -> None:
     settings = {"epochs": 10, "learning_rate": 0.02}
-    described = tables(sums, {"kind": "recurrent"}, labelled(CLASSIFIER), **settings)
+    described = tables(sums, {"kind": "recurrent"}, SUMS, **settings)
     result = train_baseline(described, tmp_path / "run")
     assert result.summary["test_r2"] > 0.8
     again = load_baseline(result.model)

@@ -12,17 +12,10 @@ import pytest
 from numpy.typing import NDArray
 
 from bioae.datasets import Data
-from experiments.synthetic import (
-    NEIGHBOURHOODS,
-    NKLandscape,
-    erf_covariance,
-    genz,
-    nk_landscape,
-    ring_covariance,
-    ring_fields,
-)
+from experiments.synthetic import genz, nk_landscape, ring_fields
+from experiments.synthetic.fields import erf_covariance, ring_covariance
 from experiments.synthetic.functions import genz_values
-from experiments.synthetic.nk import Neighbourhood
+from experiments.synthetic.nk import NEIGHBOURHOODS, Neighbourhood, NKLandscape
 
 
 def measured(fields: Data, label: int) -> tuple[np.ndarray[Any, Any], int]:
@@ -39,10 +32,10 @@ def test_the_covariance_is_that_of_a_squared_exponential() -> None:
     distance = np.minimum(np.arange(40), 40 - np.arange(40))
     np.testing.assert_allclose(found, np.exp(-((distance / 4) ** 2)), atol=1e-12)
     long = ring_covariance(40, 20.0)  # as it stands, it would have negative eigenvalues
-    assert np.fft.fft(np.exp(-((distance / 20) ** 2))).real.min() < -1e-3
+    exact = np.fft.fft(np.exp(-((distance / 20) ** 2))).real
+    assert exact.min() < -1e-3
     assert np.fft.fft(long).real.min() > -1e-12
     assert long[0] == pytest.approx(1.0)
-    exact = np.fft.fft(np.exp(-((distance / 20) ** 2))).real
     assert abs(long - np.exp(-((distance / 20) ** 2))).max() < 0.1
     magnitude = ring_covariance(40, 20.0, negative="magnitude")
     assert magnitude[0] == pytest.approx(1.0)
@@ -101,11 +94,6 @@ def genotypes(loci: int) -> NDArray[np.int64]:
     return np.arange(2**loci)[:, None] >> np.arange(loci) & 1
 
 
-def mutants(loci: int) -> NDArray[np.int64]:
-    """Return the places of the genotypes that differ in one locus, (genotype, locus)."""
-    return np.arange(2**loci)[:, None] ^ (1 << np.arange(loci))
-
-
 def by_loops(landscape: NKLandscape, genotype: tuple[int, ...]) -> float:
     total = 0.0
     for locus, table in enumerate(landscape.tables):
@@ -140,7 +128,8 @@ def test_moments_and_correlation_of_mutants(epistasis: int, neighbourhood: Neigh
     variance = 1 / (12 * loci)
     assert fitness.mean() == pytest.approx(0.5, abs=4 * np.sqrt(variance / landscapes))
     assert np.mean((fitness - 0.5) ** 2) == pytest.approx(variance, rel=0.1)
-    products = (fitness[:, :, None] - 0.5) * (fitness[:, mutants(loci)] - 0.5)
+    mutants = np.arange(2**loci)[:, None] ^ (1 << np.arange(loci))  # in one locus each
+    products = (fitness[:, :, None] - 0.5) * (fitness[:, mutants] - 0.5)
     assert products.mean() / variance == pytest.approx(1 - (epistasis + 1) / loci, abs=0.05)
 
 

@@ -27,7 +27,6 @@ from experiments.synthetic import (
     ramberg_osgood,
     ring_fields,
     store_recall,
-    strain_paths,
 )
 
 SEED, COUNT = 5, 1200
@@ -70,7 +69,6 @@ DRAWS: dict[str, Callable[[Any], Any]] = {
     "store_recall": lambda split: (
         store_recall(COUNT, seed=SEED, split=split, delay=5, steps=20, cue=2).labels
     ),
-    "strain_paths": lambda split: strain_paths(COUNT, 2, seed=SEED, split=split),
 }
 #: Initial weights may share their numbers, since one network is trained at a time.
 WEIGHTS = {"network", "feedforward", "recurrent"}

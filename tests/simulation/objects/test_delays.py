@@ -250,9 +250,6 @@ def test_any_delays_equal_the_mirrors(
     xr.testing.assert_equal(brian["reconstruction"], mirror["reconstruction"])
 
 
-# Runs
-
-
 def test_delays_in_seconds_of_objects_that_a_user_runs() -> None:
     delayed = network("brian2", MIXED)
     finer = delayed.with_time(dt="0.5*ms", steps=20)

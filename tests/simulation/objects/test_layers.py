@@ -74,9 +74,6 @@ def test_a_refractory_neuron_loses_its_bias_and_u_does_not(
         assert each["reconstruction"].item() == total
 
 
-# Changes of a network
-
-
 def test_finer_steps_keep_the_bias_per_millisecond() -> None:
     network = silent(1 / 16, "paper").in_finer_steps(4)
     assert network.weights["only.bias"].tolist() == [1 / 64]

@@ -56,9 +56,6 @@ def equal(one: dict[str, Tensor], other: dict[str, Tensor]) -> list[str]:
     return [name for name in one if torch.equal(one[name], other[name])]
 
 
-# Closed forms
-
-
 def leaky(schedule: str, inputs: Tensor, **options: Any) -> tuple[float, float, float]:
     """Return the last potential of a LIF below threshold, and its derivatives."""
     described = config("lif", schedule, dense("only", shape=[1, 1, 2]))
@@ -97,9 +94,6 @@ def test_below_threshold_in_closed_form(schedule: str, truncate: int | None) -> 
     assert found[2] == pytest.approx((arrived * reached / tau**2).sum(), rel=1e-12)
 
 
-# Truncated back-propagation
-
-
 @pytest.mark.medium
 @pytest.mark.parametrize("model", ["alif", "cuba", "lif_refractory", "noisy_lif"])
 def test_nothing_passes_a_cut(model: str) -> None:
@@ -127,9 +121,6 @@ def test_truncation_changes_only_the_gradient(schedule: str) -> None:
         assert len(equal(whole, cut)) == (len(whole) if truncate == 100 else 0)
 
 
-# Gradient checkpointing
-
-
 @pytest.mark.medium
 @pytest.mark.parametrize("truncate", [None, 4])
 @pytest.mark.parametrize(("model", "schedule"), [*product(["cuba", "noisy_lif"], SCHEDULES)])
@@ -139,9 +130,6 @@ def test_recomputing_gives_the_same_bits(model: str, schedule: str, truncate: in
         again, found = learned(mirror(model, schedule, truncate=truncate, recompute=recompute))
         assert equal(again, read) == [*read]
         assert equal(kept, found) == [*kept]
-
-
-# Attached and detached
 
 
 @pytest.mark.medium
@@ -182,9 +170,6 @@ def test_a_leak_in_the_backward_pass_only() -> None:
     own, same, other = (gradients["drive"] for _, gradients in found)
     torch.testing.assert_close(same, own, rtol=1e-12, atol=0)
     assert not torch.allclose(other, own)
-
-
-# Trained parameters are free of units
 
 
 def test_one_value_or_one_for_each_neuron() -> None:

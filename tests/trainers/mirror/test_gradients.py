@@ -30,9 +30,6 @@ CURVED: dict[str, Any] = {
 }  # fmt: skip
 
 
-# Finite differences
-
-
 @cache
 def case(name: str, schedule: str) -> Network:
     """Return a network of a model, of which both layers fire and are reset."""

@@ -33,9 +33,6 @@ def check_same(found: Tensor, expected: Tensor, pairs: list[tuple[Tensor, Tensor
         torch.testing.assert_close(one.grad, unit * other.grad)
 
 
-# Two layers, step by step
-
-
 def monolith(given: Tensor, weights: dict[str, Tensor], schedule: str) -> Tensor:
     """Both layers of LIF neurons at once, step by step: spikes reach the second layer at once."""
     decay = math.exp(-1 / 100)

@@ -45,9 +45,6 @@ def states(mirror: NetworkMirror, given: Tensor, *names: str) -> dict[str, Tenso
     return {**first.states, "spikes": first.spikes}
 
 
-# Closed forms
-
-
 def test_a_constant_current_fires_at_the_closed_form_rate() -> None:
     """In the paper's order u before threshold is I (1 - L^n) / (1 - L) after n inputs."""
     layer = conv("first", 1, 1)
@@ -64,9 +61,6 @@ def test_a_constant_current_fires_at_the_closed_form_rate() -> None:
         count = 0 if reached <= 0 else 600 // interval
         assert train.sum() == count
         assert set(np.diff(np.flatnonzero(train))) <= {interval}
-
-
-# Types of numbers
 
 
 @pytest.mark.parametrize("schedule", SCHEDULES)
@@ -104,9 +98,6 @@ def test_a_mirror_computes_in_the_type_it_was_moved_to(model: str) -> None:
     moved(drive()).reconstruction.sum().backward()
     assert moved.weights["first.weight"].grad is not None
     assert moved.weights["first.weight"].grad.dtype == torch.float64
-
-
-# Trained parameters
 
 
 def test_each_neuron_may_have_its_own_parameter() -> None:

@@ -128,17 +128,15 @@ def test_the_weakest_connections_make_way_for_random_ones() -> None:
     for name in CONNECTIONS:
         array, weights = f"{name}_connected", learned.network.weights
         before, after = start.weights[array] == 1, weights[array] == 1
-        left = np.minimum(before.sum(1), potential_of(start, name).sum(1) - before.sum(1))
+        layer = start.config.placed[name.startswith("output")]
+        free = layer.potential_connections(name).sum(1) - before.sum(1)
+        left = np.minimum(before.sum(1), free)
         np.testing.assert_array_equal((after & ~before).sum(1), left)
         # Within the layer there is no choice: the other four of eight take their place.
         assert (weights[array] != other[array]).any() == (name != "hidden.recurrent")
         for each in (name, array):
             np.testing.assert_array_equal(weights[each], mirror.network.weights[each])
         assert np.unique(weights[name][after & ~before]).size > 3
-
-
-def potential_of(start: Network, name: str) -> Any:
-    return start.config.placed[name.startswith("output")].potential_connections(name)
 
 
 @pytest.mark.medium

@@ -92,13 +92,12 @@ def test_sources_contain_no_values(tmp_path: Path) -> None:
     sources = write(demo(), tmp_path / "one")
     other = demo(seed=1)
     config = other.config
-    layers = tuple(replace_parameters(layer) for layer in config.layers)
+    layers = tuple(
+        each.model_copy(update={"parameters": {**each.parameters, "theta": "1.25"}})
+        for each in config.layers
+    )
     other = replace(other, config=config.model_copy(update={"layers": layers}))
     assert write(other, tmp_path / "other") == sources
-
-
-def replace_parameters(layer: Any) -> Any:
-    return layer.model_copy(update={"parameters": {**layer.parameters, "theta": "1.25"}})
 
 
 def test_synapses_with_delays_are_refused_where_they_come_early(tmp_path: Path) -> None:
