@@ -23,16 +23,27 @@ if TYPE_CHECKING:
 #: The gain of the weights from the input, at which untrained layers fire in the required range.
 INPUT_GAIN = 3.0
 
+#: The classifiers of sweeps.
+CLASSIFIERS = {
+    "radlif": "RadLIF", "lstm": "LSTM", "linear": "logistic regression of the mean over time"
+}  # fmt: skip
+#: Sweeps of formants, clear and in noise; the gain was chosen by validation, of 3, 8 and 20.
+SWEEPS: dict[str, dict[str, Any]] = {
+    "sweeps": {"events": {"rate": 0.4, "background": 0.02}},
+    "noisy-sweeps": {"events": {"rate": 0.2, "background": 0.1}, "gain": 20.0},
+}
+
 
 def recipe(name: str, task: Mapping[str, Any], sizes: Mapping[str, Any]) -> dict[str, Any]:
     """Return the training configuration of a network for a task, without its data.
 
     The network is ``"radlif"``, ``"lstm"``, or ``"summed"``: the LSTM with the decoder of the
     former. The task has a ``name``, ``points`` and ``channels`` of a signal, and ``classes``, and
-    perhaps ``epochs`` in place of those of the recipe.
+    perhaps ``epochs``, and the ``gain`` of the first layer of RadLIF, in place of those of the
+    recipe. Sweeps have the recipe of segments.
     """
     recipes = read("radlif")
-    own = recipes["tasks"][task["name"]]
+    own = recipes["tasks"]["rows" if task["name"] == "rows" else "segments"]
     # Conventional networks have one step per point.
     every = min(own["every"], sizes["every"]) if name == "radlif" else 1
     tables: dict[str, Any] = recipes["radlif" if name == "radlif" else "lstm"]
@@ -44,6 +55,8 @@ def recipe(name: str, task: Mapping[str, Any], sizes: Mapping[str, Any]) -> dict
         "task": {"kind": "classification", "classes": task["classes"]},
     }
     network["layers"][-1]["units"] = task["classes"]
+    if name == "radlif" and "gain" in task:
+        network["layers"][0]["gain"] = task["gain"]
     if name != "lstm":
         # The largest possible output is 30: the softmax of larger ones would be saturated.
         network["decoder"] = {"kind": "summed_softmax", "scale": network["steps"] / 30}
@@ -110,16 +123,18 @@ def linear(train: Data, test: Data) -> float:
 
 
 def _data(trial: Trial) -> tuple[Data, Data]:
-    """Return digits, a row per step from top to bottom, or sequences of ordered segments."""
+    """Return digits, a row per step from top to bottom, ordered segments, or sweeps of formants."""
     from bioae.datasets import load
-    from experiments.synthetic import ordered_segments, permuted_rows
+    from experiments.synthetic import formant_sweeps, ordered_segments, permuted_rows
 
-    sizes = trial.sizes
+    sizes, task = trial.sizes, trial.settings["task"]
 
     def drawn(split: Split) -> Data:
-        if trial.settings["task"] == "rows":
+        if task == "rows":
             return permuted_rows(load(sizes["digits"], split, sizes[split]), seed=None)
-        return ordered_segments(sizes[f"sequences_{split}"], seed=trial.seed, split=split)
+        sequences = ordered_segments if task == "segments" else formant_sweeps
+        options = {"seed": trial.seed, "split": split, **trial.settings.get("events", {})}
+        return sequences(sizes[f"sequences_{split}"], **options)
 
     return drawn("train"), drawn("test")
 
@@ -152,11 +167,10 @@ def _radlif(text: str, *, quick: bool = True, **spread: Any) -> Condition:
 
 
 def _classifier(
-    text: str, task: str, classifier: str, epochs: int | None = None, **fields: Any
+    text: str, task: str, classifier: str, changes: Mapping[str, Any] = {}, **fields: Any
 ) -> Condition:
-    silent = classifier != "radlif"
-    settings = {"task": task, "classifier": classifier} | ({"epochs": epochs} if epochs else {})
-    return Condition(text, settings, may_be_silent=silent, **fields)
+    settings = {"task": task, "classifier": classifier, **changes}
+    return Condition(text, settings, may_be_silent=classifier != "radlif", **fields)
 
 
 EXPERIMENT = Experiment(
@@ -188,10 +202,18 @@ EXPERIMENT = Experiment(
         ),
         **{
             f"segments-30-{name.lower()}": _classifier(
-                f"order of segments: {name}, 30 epochs", "segments", name.lower(), 30,
+                f"order of segments: {name}, 30 epochs", "segments", name.lower(), {"epochs": 30},
                 seeds=10, first_seed=100, quick=False,
             )
             for name in ("RadLIF", "LSTM")
+        },
+        **{
+            f"{name}-{classifier}": _classifier(
+                f"{name.replace('-', ' ')} of formants: {text}", "sweeps", classifier,
+                {"epochs": 30, **changes}, first_seed=200, quick=False,
+            )
+            for name, changes in SWEEPS.items()
+            for classifier, text in CLASSIFIERS.items()
         },
     },
     columns={
@@ -237,7 +259,13 @@ EXPERIMENT = Experiment(
               difference("accuracy", "segments-lstm", "segments-radlif"), "<=", 0.02),
         claim("accuracy on segments after 30 epochs, LSTM minus RadLIF",
               difference("accuracy", "segments-30-lstm", "segments-30-radlif"), "<=", 0.02),
-        *no_difference(["rows-radlif", "segments-radlif", "segments-30-radlif"]),
+        *(
+            claim(f"accuracy on {name.replace('-', ' ')}, LSTM minus RadLIF",
+                  difference("accuracy", f"{name}-lstm", f"{name}-radlif"), "<=", 0.02)
+            for name in SWEEPS
+        ),
+        *no_difference(["rows-radlif", "segments-radlif", "segments-30-radlif",
+                        *(f"{name}-radlif" for name in SWEEPS)]),
         control("growth at twice the critical gain", smallest("growth_above", "radlif"), ">=", 3.0,
                 0.5),
         control("critical gain of rectified units", largest("critical_gain", "relu"), "<=", 2.0),
@@ -247,6 +275,8 @@ EXPERIMENT = Experiment(
         control("LSTM on segments after 30 epochs", smallest("accuracy", "segments-30-lstm"), ">=",
                 0.9),
         control("regression on segments", largest("accuracy", "segments-linear"), "<=", 0.3),
+        control("LSTM on sweeps", smallest("accuracy", "sweeps-lstm"), ">=", 0.9),
+        control("regression on sweeps", largest("accuracy", "sweeps-linear"), "<=", 0.6),
     ),
     figures={
         "gradients": draw_gradients, "critical": draw_critical, "accuracy": draw_accuracy,
@@ -256,7 +286,7 @@ EXPERIMENT = Experiment(
         "Classifiers": (
             "rows-radlif", "rows-lstm", "rows-summed",
             "segments-radlif", "segments-lstm", "segments-linear", "segments-30-radlif",
-            "segments-30-lstm",
+            "segments-30-lstm", *(f"{name}-{each}" for name in SWEEPS for each in CLASSIFIERS),
         ),
     },
 )  # fmt: skip

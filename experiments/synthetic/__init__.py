@@ -19,11 +19,13 @@ from experiments.synthetic.materials import (
 )
 from experiments.synthetic.memory import ordered_segments, permuted_rows, store_recall
 from experiments.synthetic.nk import nk_landscape
+from experiments.synthetic.speech import formant_sweeps
 
 __all__ = [
     "elasticity",
     "elastoplastic_history",
     "flip_labels",
+    "formant_sweeps",
     "genz",
     "nk_landscape",
     "ordered_segments",

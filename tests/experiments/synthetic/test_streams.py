@@ -19,6 +19,7 @@ from experiments.baselines.stored import conventional_module
 from experiments.synthetic import (
     elasticity,
     flip_labels,
+    formant_sweeps,
     genz,
     nk_landscape,
     ordered_segments,
@@ -61,6 +62,9 @@ def landscape() -> NDArray[np.float64]:
 #: Numbers from a split.
 DRAWS: dict[str, Callable[[Any], Any]] = {
     "elasticity": lambda split: elasticity(COUNT, 1, seed=SEED, split=split).values,
+    "formant_sweeps": lambda split: (
+        formant_sweeps(9, seed=SEED, split=split, background=0.4).values
+    ),
     "genz": lambda split: genz(COUNT // 4, inputs=4, seed=SEED, split=split).values,
     "ordered_segments": lambda split: ordered_segments(9, seed=SEED, split=split).values,
     "plasticity": lambda split: plasticity(COUNT, 2, seed=SEED, split=split).values[:, 0],

@@ -11,7 +11,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bioae.datasets import Data, load
-from experiments.synthetic import flip_labels, ordered_segments, permuted_rows, store_recall
+from experiments.synthetic import (
+    flip_labels,
+    formant_sweeps,
+    ordered_segments,
+    permuted_rows,
+    store_recall,
+)
+from experiments.synthetic.speech import VOWELS, erb_number
 
 
 def parts(signals: Data, neurons: int = 1) -> np.ndarray:
@@ -100,6 +107,36 @@ def test_segments_come_in_the_order_of_the_label() -> None:
     for label, order in enumerate(permutations(range(3))):
         for shown in seen[label]:
             np.testing.assert_array_equal(shown, spectra[list(order)])
+
+
+def test_sweeps_move_from_the_first_vowel_of_the_label_to_the_second() -> None:
+    np.testing.assert_allclose(erb_number([0, 1000]), [0, 15.57], atol=0.1)  # 15.6 at 1 kHz
+    sure = formant_sweeps(
+        600, seed=1, steps=70, channels=60, duration=(60, 60), rate=1.0, background=0.0
+    )
+    events = sure.as_float()
+    centres = np.linspace(*erb_number([150, 4000]), 60)
+    means = np.array([events[sure.labels == each].mean(axis=0) for each in range(12)])
+    assert (events.any(axis=2).sum(axis=1) <= 60).all()
+    middle = (erb_number(VOWELS).sum(axis=1) / 2)[:, None]  # between both formants
+    ends = [(means[:, :25], 0), (means[:, -25:], 1)]
+    for label, pair in enumerate(permutations(range(4), 2)):
+        for each, place in ends:
+            upper = (centres > middle[pair[place]]) * each[label].sum(axis=0)
+            found = (upper @ centres) / upper.sum()
+            others = [erb_number(VOWELS[vowel][1] * 1.04) for vowel in pair]
+            assert np.argmin(np.abs(found - others)) == place
+
+
+def test_reversed_sweeps_have_equal_sums_over_time() -> None:
+    made = formant_sweeps(12_000, seed=2)
+    sums = made.as_float().sum(axis=1)
+    labels = {pair: label for label, pair in enumerate(permutations(range(4), 2))}
+    for (one, other), label in labels.items():
+        pair = [sums[made.labels == each] for each in (label, labels[other, one])]
+        error = np.sqrt(sum(each.var(axis=0) / len(each) for each in pair))
+        assert (abs(pair[0].mean(axis=0) - pair[1].mean(axis=0)) < 4.5 * error).all()
+    assert abs(np.bincount(made.labels) - 1000).max() < 150
 
 
 def images(count: int, classes: int) -> Data:
