@@ -27,7 +27,8 @@ INPUT_GAIN = 3.0
 CLASSIFIERS = {
     "radlif": "RadLIF", "lstm": "LSTM", "linear": "logistic regression of the mean over time"
 }  # fmt: skip
-#: Sweeps of formants, clear and in noise; the gain was chosen by validation, of 3, 8 and 20.
+#: Sweeps of formants, clear and in noise; by validation the recipe's gain of 8 is better than 20
+#: without noise, and 20 better than 3 and 8 in noise.
 SWEEPS: dict[str, dict[str, Any]] = {
     "sweeps": {"events": {"rate": 0.4, "background": 0.02}},
     "noisy-sweeps": {"events": {"rate": 0.2, "background": 0.1}, "gain": 20.0},
@@ -275,8 +276,14 @@ EXPERIMENT = Experiment(
         control("LSTM on segments after 30 epochs", smallest("accuracy", "segments-30-lstm"), ">=",
                 0.9),
         control("regression on segments", largest("accuracy", "segments-linear"), "<=", 0.3),
-        control("LSTM on sweeps", smallest("accuracy", "sweeps-lstm"), ">=", 0.9),
-        control("regression on sweeps", largest("accuracy", "sweeps-linear"), "<=", 0.6),
+        *(
+            control(f"{text} on {name.replace('-', ' ')}", statistic("accuracy", f"{name}-{each}"),
+                    relation, threshold)
+            for name in SWEEPS
+            for text, statistic, each, relation, threshold in (
+                ("LSTM", smallest, "lstm", ">=", 0.9), ("regression", largest, "linear", "<=", 0.6),
+            )
+        ),
     ),
     figures={
         "gradients": draw_gradients, "critical": draw_critical, "accuracy": draw_accuracy,
