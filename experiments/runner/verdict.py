@@ -16,7 +16,7 @@ from experiments.runner.rows import Document, table_of
 class Judgement:
     """A criterion, the statistic, the rows that it lacks, and whether it holds.
 
-    `since`: "changed" or "added", if it was when a row of a condition that it needs had begun.
+    `since`: "changed" or "added", if that was after a row that it needs had begun; else nothing.
     """
 
     criterion: Criterion
@@ -83,7 +83,8 @@ class Verdict:
 
         A criterion with all its rows may decide it before the others have theirs; controls and
         agreement delay it only if they lack rows and concern a condition of the claim. Neither the
-        quick form nor fewer seeds than planned test it. It says if any of these were set too late.
+        quick form nor fewer seeds than planned test it. It says if one of
+        these was changed or added after some of its rows.
         """
         experiment = self.plan.experiment
         if not experiment.source_says:

@@ -42,9 +42,10 @@ def formant_sweeps(
 
     During a sweep both formants move from those of the first vowel to those of the second,
     uniformly in the number of equivalent rectangular bandwidths (ERB). A channel emits an event at
-    a point in time with the probability `background`, and during the sweep `rate` more times a
-    Gaussian, one ERB wide, of its distance to the nearer formant. Speakers, onsets and durations
-    are random. A sweep and its reverse have equal distributions of the sum of events over time.
+    a point in time with the probability `background`, to which the sweep adds `rate` times
+    exp(-d^2 / 2), where d is the distance in ERB to the nearer formant: broader than an auditory
+    filter. Speakers, onsets and durations are random. A sweep and its reverse have equal
+    distributions of the sum of events over time.
 
     The frames of events (example, time, channel), 0 or 1, have `steps` points in time, think of
     4 ms, and channels at equal distances in ERB from 150 to 4,000 Hz; a sweep lasts between the two

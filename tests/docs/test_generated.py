@@ -109,7 +109,7 @@ def test_pages_of_experiments() -> None:
         assert document.sizes == json.loads(json.dumps(experiment.sizes)), experiment.name
         path = make_experiments.PAGES / f"{experiment.name}.md"
         pages[path] = page.page_of(experiment, document)
-        names = page.figure_names(experiment)
+        names = [f"{experiment.name}-{name}.svg" for name in experiment.figures]
         figures |= {make_experiments.PAGES / page.FIGURES / name for name in names}
     for path, content in pages.items():
         assert rows(content) == rows(path.read_text("utf-8")), "run docs/make_experiments.py"

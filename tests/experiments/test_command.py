@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import shutil
 import signal
 import subprocess
 from collections.abc import Callable
@@ -308,7 +309,9 @@ def test_criteria_count_as_stated_until_their_rows_begin(
     assert run("toy", "--out", "first", "--resume").status == 0
     assert told("first") == [False, False, False]
     write(chance, ours)
+    (here / "third/runs/ours/0").mkdir(parents=True)  # begun, and killed
+    shutil.copy(here / "first/experiment.json", here / "third")
     known = ("--rows", "first/toy.json", "--condition", "chance")
-    for folder, options in (("first", ["--resume"]), ("second", known)):
+    for folder, options in (("first", ["--resume"]), ("second", known), ("third", ["--resume"])):
         assert run("toy", *options, "--out", folder).status == 0
         assert told(folder) == [True, False, False]

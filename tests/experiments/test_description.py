@@ -160,6 +160,10 @@ def test_criteria_that_change_or_are_added_after_their_rows_are_told() -> None:
     assert "| ≥ 0.5 | misses (added after some of its rows) |" in page
 
 
+def test_experiments_are_found() -> None:
+    assert "demo" in available()
+
+
 @pytest.mark.parametrize("name", available())
 def test_plan_page_and_figures_need_no_rows(name: str) -> None:
     """The notes name conditions and columns that exist."""
