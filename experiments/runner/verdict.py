@@ -140,8 +140,8 @@ def judge(plan: Plan, document: Document) -> Verdict:
         needed = plan.keys(criterion.statistic.conditions)
         missing = tuple(key for key in needed if key not in keys)
         stated = {each for each in document.criteria if quantity_of(each) == criterion.quantity}
-        since = "added" if not stated else "" if stated == {str(criterion)} else "changed"
-        since = since if begun & {*criterion.statistic.conditions} else ""
+        in_time = not begun & {*criterion.statistic.conditions} or stated == {str(criterion)}
+        since = "" if in_time else "changed" if stated else "added"
         estimate = criterion.statistic.estimate(table)
         judgements.append(Judgement(criterion, estimate, missing, since))
     silent = [
