@@ -25,6 +25,19 @@ def kl_divergence(mean: Tensor, log_variance: Tensor) -> Tensor:
     return 0.5 * terms.flatten(1).sum(1).mean()
 
 
+def largest(values: Tensor, number: int) -> Tensor:
+    """Return values (example, unit) with 0 for all but the largest `number` of an example."""
+    return torch.zeros_like(values).scatter(1, *reversed(values.topk(number)))
+
+
+def quantised(values: Tensor, levels: int) -> Tensor:
+    """Round values from 0 to 1 to evenly spaced levels; the gradient passes as if it did not.
+
+    As finite scalar quantisation (Mentzer et al. 2024, arXiv:2309.15505).
+    """
+    return values + ((values * (levels - 1)).round() / (levels - 1) - values).detach()
+
+
 class AutoencoderModule(ConventionalModule):
     """The layers of a network's description as a conventional auto-encoder.
 
@@ -48,6 +61,15 @@ class AutoencoderModule(ConventionalModule):
         kind = self.config.baseline
         latent = kind.latent if isinstance(kind, AutoencoderKind) else "linear"
         return super()._activations() | {self.config.latent.layer.name: latent}
+
+    def _activate(self, name: str, sums: Tensor) -> Tensor:
+        values, kind = super()._activate(name, sums), self.config.baseline
+        if name == self.latent_name and isinstance(kind, AutoencoderKind):
+            if kind.active is not None:
+                values = largest(values, kind.active)
+            if kind.levels is not None:
+                values = quantised(values, kind.levels)
+        return values
 
     @property
     def arrays(self) -> dict[str, nn.Parameter]:

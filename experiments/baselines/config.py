@@ -41,10 +41,17 @@ class TrainedKind(Table):
 
 
 class AutoencoderKind(TrainedKind):
-    """An auto-encoder: the layers of the network with rectified linear units; those of `latent`."""
+    """An auto-encoder: the layers of the network with rectified linear units; those of `latent`.
+
+    `active`: the number of latent units that keep their values for an example, the largest ones;
+    the others are 0 (Makhzani, Frey 2014, arXiv:1312.5663). `levels`: the number of values that a
+    latent unit can have, evenly spaced from 0 to 1 (see `quantised`).
+    """
 
     kind: Literal["autoencoder"] = "autoencoder"
-    latent: Literal["relu", "linear"] = "relu"
+    latent: Literal["relu", "linear", "sigmoid"] = "relu"
+    active: Size | None = None
+    levels: int | None = Field(None, ge=2)
 
 
 class VariationalKind(TrainedKind):

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from numpy.typing import NDArray
 from scipy.linalg import sqrtm
 
@@ -27,8 +28,10 @@ from experiments.autoencoders.generation import compared
 from experiments.autoencoders.hill_climbing import Climber, Network
 from experiments.autoencoders.measures import CLASSES, class_structure, noise_errors, time_errors
 from experiments.baselines import BaselineConfig
+from experiments.baselines.autoencoder import largest, quantised
 from experiments.common.recipes import changed
 from experiments.neurons_as_autoencoders import STEPS, climbed
+from experiments.rate_distortion import bits_of, bits_of_trains
 from experiments.runner.experiment import load
 from experiments.temporal_code import at_random, codes_of
 
@@ -55,6 +58,30 @@ def test_every_condition_can_be_trained(name: str, condition: str) -> None:
     assert sizes["latent"] == int(condition.partition("latent")[2] or 100)
     named = condition.partition("-t")[2]
     assert network.steps == int(named) if named else network.steps >= 24
+
+
+def test_bits_of_codes_are_entropies() -> None:
+    rng = np.random.default_rng(0)
+    assert bits_of(rng.integers(4, size=(40_000, 3))) == pytest.approx(6, abs=0.01)
+    assert bits_of(np.zeros((100, 3))) == 0
+    random = rng.random((40_000, 2, 12)) < 0.1
+    entropy = -(0.1 * np.log2(0.1) + 0.9 * np.log2(0.9))
+    assert bits_of_trains(random) == pytest.approx(24 * entropy, rel=0.01)
+    # A train that is periodic from its first spike on has the bits of its phase.
+    phases = rng.integers(4, size=(40_000, 2, 1))
+    periodic = np.arange(12) % 4 == phases
+    assert bits_of_trains(periodic) == pytest.approx(4, abs=0.01)
+    assert bits_of(periodic) > 15
+
+
+def test_latent_units_can_be_few_or_have_levels() -> None:
+    values = torch.tensor([[0.1, 0.6, -2.0, 0.9]], requires_grad=True)
+    assert largest(values, 2).tolist() == [[0, values[0, 1], 0, values[0, 3]]]
+    rounded = quantised(values, 3)
+    assert rounded.tolist() == [[0, 0.5, -2, 1]]
+    rounded.sum().backward()
+    assert values.grad is not None
+    assert (values.grad == 1).all()
 
 
 def test_spikes_at_other_times_are_as_many() -> None:
