@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 
 import torch
 from torch import Tensor, nn
 
 from bioae.noise import Key, draw, population_number
-from experiments.baselines.config import LOG_VARIANCE, AutoencoderKind, VariationalKind
+from experiments.baselines.config import AutoencoderKind, VariationalKind
 from experiments.baselines.layers import Activations, ConventionalModule
 
 
@@ -46,16 +45,15 @@ class AutoencoderModule(ConventionalModule):
     and a second set of weights from the same input gives the logarithm of its variance: the arrays
     ``LATENT.log_variance_weight`` and ``LATENT.log_variance_bias``.
 
-    `config`, `arrays`: see `ConventionalModule`.
+    `config`: see `ConventionalModule`.
     """
 
-    def _set_up(self, arrays: Mapping[str, Tensor]) -> None:
+    def _set_up(self) -> None:
         self.latent_name = self.config.latent.layer.name
         self.depth = 1 + [place.layer.name for place in self.places].index(self.latent_name)
         variational = isinstance(self.config.baseline, VariationalKind)
-        self.log_variance = (
-            self._connections(self.config.latent, arrays, LOG_VARIANCE) if variational else None
-        )
+        generator = self._generator(len(self.places) + 1)
+        self.log_variance = self._layer(self.config.latent, generator) if variational else None
 
     def _activations(self) -> dict[str, str]:
         kind = self.config.baseline
@@ -77,7 +75,7 @@ class AutoencoderModule(ConventionalModule):
         named = super().arrays
         if self.log_variance is not None:
             named |= {
-                f"{self.latent_name}.{LOG_VARIANCE}{key}": each
+                f"{self.latent_name}.log_variance_{key}": each
                 for key, each in self.log_variance.named_parameters()
             }
         return named

@@ -83,8 +83,8 @@ class Linear(Baseline):
         self, network: NetworkConfig, mean: NDArray[np.float64], components: NDArray[np.float64]
     ) -> None:
         super().__init__(network)
-        self.mean = mean
-        self.components = components
+        pixels = math.prod(network.input_shape)
+        self.mean, self.components = mean.reshape(pixels), components.reshape(-1, pixels)
 
     @classmethod
     def zero(cls, network: NetworkConfig) -> Linear:

@@ -14,14 +14,7 @@ from bioae.fields import Size, Table
 from bioae.networks.config import NetworkConfig
 from bioae.networks.encoders import Frames
 from bioae.networks.layer_base import LayerBase, Shape
-from bioae.networks.layers import Pool2d
 from bioae.trainers.training.config import GradientConfig
-
-#: Before ``weight`` and ``bias`` in the names of the arrays that give the latent log-variance.
-LOG_VARIANCE = "log_variance_"
-
-#: The input, forget, cell and output gates of long short-term memory, in the order of PyTorch.
-_GATES = 4
 
 #: The activation function of a unit; ``erf`` is erf(x / sqrt 2).
 ActivationName = Literal["relu", "tanh", "erf"]
@@ -150,50 +143,6 @@ class BaselineConfig(GradientConfig):
             if place.layer.name == self.network.latent:
                 return place
         raise ValueError('the network names no latent layer; set latent = "LAYER" in [network]')
-
-    @property
-    def sources(self) -> list[tuple[str, Place]]:
-        """The layers with what comes before ``weight`` and ``bias`` in the names of their arrays.
-
-        The latent layer of a variational auto-encoder is there twice.
-        """
-        sources = [("", place) for place in places(self.network)]
-        variational = isinstance(self.baseline, VariationalKind)
-        return [*sources, (LOG_VARIANCE, self.latent)] if variational else sources
-
-    @property
-    def array_shapes(self) -> dict[str, Shape]:
-        """The shapes of what is learned, by name.
-
-        ``LAYER.weight`` and ``LAYER.bias`` of trained kinds; of a variational auto-encoder also
-        ``LATENT.log_variance_weight`` and ``LATENT.log_variance_bias``; of a recurrent layer
-        ``LAYER.weight`` (unit, input), ``LAYER.recurrent`` (unit, unit) and ``LAYER.bias`` (unit,),
-        with 4 times the rows for ``lstm`` and ``slstm``: those of the input, forget, cell and
-        output gates, one gate after another; for ``slstm`` also ``LAYER.threshold`` (unit,).
-        ``mean`` and ``components`` of the kinds that are fitted.
-        """
-        kind = self.baseline
-        if not isinstance(kind, TrainedKind):
-            pixels = math.prod(self.network.input_shape)
-            components = self.components if isinstance(kind, PcaKind) else 0
-            return {"mean": (pixels,), "components": (components, pixels)}
-        shapes: dict[str, Shape] = {}
-        for prefix, (layer, shape, _) in self.sources:
-            if isinstance(layer, Pool2d):
-                continue  # its weights are fixed
-            name = f"{layer.name}.{prefix}"
-            gates = 1
-            if isinstance(kind, RecurrentKind) and layer.recurrent:
-                gates = _GATES if kind.cell in ("lstm", "slstm") else 1
-                (units,) = layer.bias_shape(shape)
-                if kind.cell == "slstm":
-                    shapes[f"{name}threshold"] = (units,)
-                shapes[f"{name}recurrent"] = (gates * units, units)
-            first, *rest = layer.weight_shape(shape)
-            shapes[f"{name}weight"] = (gates * first, *rest)
-            if kind.bias or layer.bias:
-                shapes[f"{name}bias"] = (gates * layer.bias_shape(shape)[0],)
-        return shapes
 
 
 def places(network: NetworkConfig) -> tuple[Place, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -64,22 +64,24 @@ class ConventionalLayer(nn.Module):
 
 
 class Connections(ConventionalLayer):
-    """The weights and biases into a layer; pooling layers have fixed weights and no biases."""
+    """The weights and biases into a layer; pooling layers have fixed weights and no biases.
+
+    Weights are normal with the variance ``gain^2 / fan_in``, biases are 0.
+    """
 
     weight: Tensor
 
-    def __init__(
-        self, place: Place, weight: Tensor | None, bias: Tensor | None, dtype: torch.dtype
-    ) -> None:
+    def __init__(self, place: Place, generator: Generator, *, gain: float, bias: bool) -> None:
         super().__init__()
-        self.place = place
+        self.place, self.bias = place, None
         fixed = place.layer.fixed_weights(place.input_shape)
         if fixed is not None:
-            self.register_buffer("weight", torch.from_numpy(fixed).to(dtype))
-        else:
-            assert weight is not None
-            self.weight = nn.Parameter(weight.to(dtype))
-        self.bias = None if bias is None else nn.Parameter(bias.to(dtype))
+            self.register_buffer("weight", torch.from_numpy(fixed))
+            return
+        self.weight = nn.Parameter(normal_weights(place, generator, gain))
+        if bias or place.layer.bias:
+            shape = place.layer.bias_shape(place.input_shape)[:1]
+            self.bias = nn.Parameter(torch.zeros(shape, dtype=torch.float64))
 
     def forward(self, emitted: Tensor) -> Tensor:
         """Return the sums of a layer (example, *shape)."""
@@ -90,30 +92,38 @@ class Connections(ConventionalLayer):
         return sums.reshape(-1, *self.place.shape)
 
 
+def normal_weights(place: Place, generator: Generator, gain: float) -> Tensor:
+    """Draw the weights into a layer."""
+    scale = gain / math.sqrt(place.layer.fan_in(place.input_shape))
+    shape = place.layer.weight_shape(place.input_shape)
+    return torch.from_numpy(generator.normal(0.0, scale, shape))
+
+
 class ConventionalModule(nn.Module):
     """The layers of a network's description with conventional units.
 
-    Neuron models, random encoders and delays have no counterpart.
+    Neuron models, random encoders and delays have no counterpart. Weights are drawn, normal with
+    variance ``gain^2 / fan_in`` (gain^2 = 2 before a rectification: He et al. 2015,
+    arXiv:1502.01852; 1 otherwise), and biases are 0.
 
     `config`: the configuration, of a kind that is trained.
-    `arrays`: the weights and biases, in the shapes of ``config.array_shapes``. By default the
-        weights are drawn, normal with variance ``gain^2 / fan_in`` (gain^2 = 2 before a
-        rectification: He et al. 2015, arXiv:1502.01852; 1 otherwise), and the biases are 0.
 
     `places`: the layers with their shapes; `activations`: the name of the activation function of
     each layer, by name.
     """
 
-    def __init__(self, config: BaselineConfig, arrays: Mapping[str, Tensor] | None = None) -> None:
+    def __init__(self, config: BaselineConfig) -> None:
         super().__init__()
         self.config = config
         self.places = places(config.network)
         self.activations = self._activations()
-        self.dtype: torch.dtype = getattr(torch, config.training.dtype)
-        drawn = self._drawn() if arrays is None else dict(arrays)
         # A list: the names of some layers would be those of attributes of a dictionary.
-        self.layers = nn.ModuleList(self._layer(place, drawn) for place in self.places)
-        self._set_up(drawn)
+        self.layers = nn.ModuleList(
+            self._layer(place, self._generator(number))
+            for number, place in enumerate(self.places, start=1)
+        )
+        self._set_up()
+        self.to(getattr(torch, config.training.dtype))
 
     @property
     def arrays(self) -> dict[str, nn.Parameter]:
@@ -164,39 +174,16 @@ class ConventionalModule(nn.Module):
         like = next(iter(self.arrays.values()))
         return torch.from_numpy(values).to(like)
 
-    def _set_up(self, arrays: Mapping[str, Tensor]) -> None:
+    def _generator(self, number: int) -> Generator:
+        return stream(self.config.training.seed, number)
+
+    def _gain(self, place: Place) -> float:
+        return math.sqrt(2.0) if self.activations[place.layer.name] == "relu" else 1.0
+
+    def _set_up(self) -> None:
         """Make what the network has besides its layers."""
 
-    def _layer(self, place: Place, arrays: Mapping[str, Tensor]) -> ConventionalLayer:
-        return self._connections(place, arrays)
-
-    def _connections(
-        self, place: Place, arrays: Mapping[str, Tensor], prefix: str = ""
-    ) -> Connections:
-        weight, bias = (
-            arrays.get(f"{place.layer.name}.{prefix}{kind}") for kind in ("weight", "bias")
-        )
-        return Connections(place, weight, bias, self.dtype)
-
-    def _drawn(self) -> dict[str, Tensor]:
-        """Return initial weights and biases."""
-        arrays = {
-            name: torch.zeros(shape, dtype=self.dtype)
-            for name, shape in self.config.array_shapes.items()
-        }
-        for number, (prefix, place) in enumerate(self.config.sources, start=1):
-            named = {
-                kind: array
-                for kind in ("weight", "recurrent", "bias", "threshold")
-                if (array := arrays.get(f"{place.layer.name}.{prefix}{kind}")) is not None
-            }
-            if named:
-                self._draw(place, named, stream(self.config.training.seed, number))
-        return arrays
-
-    def _draw(self, place: Place, arrays: Mapping[str, Tensor], generator: Generator) -> None:
-        """Draw the initial arrays of a layer, which are 0, by ``weight`` and so on."""
-        gain = math.sqrt(2.0) if self.activations[place.layer.name] == "relu" else 1.0
-        scale = gain / math.sqrt(place.layer.fan_in(place.input_shape))
-        weight = arrays["weight"]
-        weight.copy_(torch.from_numpy(generator.normal(0.0, scale, weight.shape)))
+    def _layer(self, place: Place, generator: Generator) -> ConventionalLayer:
+        kind = self.config.baseline
+        assert isinstance(kind, TrainedKind)
+        return Connections(place, generator, gain=self._gain(place), bias=kind.bias)

@@ -14,7 +14,12 @@ from torch import Tensor, nn
 from bioae.networks.initial import orthogonal
 from bioae.noise import Key
 from experiments.baselines.config import Place, RecurrentKind
-from experiments.baselines.layers import Activations, ConventionalLayer, ConventionalModule
+from experiments.baselines.layers import (
+    Activations,
+    ConventionalLayer,
+    ConventionalModule,
+    normal_weights,
+)
 
 
 class RecurrentLayer(ConventionalLayer):
@@ -22,9 +27,9 @@ class RecurrentLayer(ConventionalLayer):
 
     The second one of PyTorch, which is added to the first, is 0 and not trained.
 
-    `place`: the layer and its shapes; `cell`: see `RecurrentKind`; `arrays`: ``weight``,
-    ``recurrent`` and, where the layer has biases, ``bias``, in the shapes of
-    ``config.array_shapes``.
+    `place`: the layer and its shapes; `cell`: see `RecurrentKind`; `arrays`: ``weight`` (unit,
+    input), ``recurrent`` (unit, unit) and, where the layer has biases, ``bias`` (unit,), of long
+    short-term memory with 4 times the rows: those of the input, forget, cell and output gates.
     """
 
     def __init__(self, place: Place, cell: str, arrays: Mapping[str, Tensor]) -> None:
@@ -69,14 +74,14 @@ class SpikingLSTM(ConventionalLayer):
     `graded`, its membranes. The derivative of a spike is that of the arctan; none passes through
     the reset.
 
-    `place`: the layer and its shapes; `arrays`: as of `RecurrentLayer`, and ``threshold``.
+    `place`: the layer and its shapes; `arrays`: as of `RecurrentLayer`, and ``threshold`` (unit,).
     """
 
     def __init__(self, place: Place, arrays: Mapping[str, Tensor], *, graded: bool) -> None:
         super().__init__()
         self.place, self.graded = place, graded
-        for name, each in arrays.items():
-            self.register_parameter(name, nn.Parameter(each))
+        for name in sorted(arrays, key=("threshold", "recurrent", "weight", "bias").index):
+            self.register_parameter(name, nn.Parameter(arrays[name]))
 
     def forward(self, emitted: Tensor) -> Tensor:
         """Return the spikes or membranes (time, example, *shape), from a state of 0."""
@@ -107,7 +112,7 @@ class RecurrentModule(ConventionalModule):
     (Jozefowicz, Zaremba, Sutskever 2015, ICML). Thresholds of its spiking form are uniform from 0
     to 0.2, since outputs are below 1; the last layer that is recurrent is graded.
 
-    `config`, `arrays`: see `ConventionalModule`.
+    `config`: see `ConventionalModule`.
     """
 
     def inputs(self, values: NDArray[np.float64]) -> Tensor:
@@ -132,30 +137,28 @@ class RecurrentModule(ConventionalModule):
         decoded = network.decoder.decode(emitted, default_scale=network.default_scale)
         return Activations(activations, decoded.reshape(-1, *network.output_shape))
 
-    def _layer(self, place: Place, arrays: Mapping[str, Tensor]) -> ConventionalLayer:
+    def _layer(self, place: Place, generator: Generator) -> ConventionalLayer:
         if not place.layer.recurrent:
-            return super()._layer(place, arrays)
-        prefix = f"{place.layer.name}."
-        own = {
-            name.removeprefix(prefix): each.to(self.dtype)
-            for name, each in arrays.items()
-            if name.startswith(prefix)
-        }
-        if self._kind.cell == "slstm":
-            last = [each for each in self.places if each.layer.recurrent][-1]
-            return SpikingLSTM(place, own, graded=place == last)
-        return RecurrentLayer(place, self._kind.cell, own)
-
-    def _draw(self, place: Place, arrays: Mapping[str, Tensor], generator: Generator) -> None:
-        if not place.layer.recurrent:
-            super()._draw(place, arrays, generator)
-        elif self._kind.cell in ("lstm", "slstm"):
-            _draw_lstm(arrays, generator)
+            return super()._layer(place, generator)
+        cell, (units, _) = self._kind.cell, place.layer.weight_shape(place.input_shape)
+        gated = cell in ("lstm", "slstm")
+        if gated:
+            arrays = _drawn_lstm(place, generator)
         else:
-            super()._draw(place, arrays, generator)
             gain = place.layer.recurrent_gain or 1.0
-            square = tuple(arrays["recurrent"].shape)
-            arrays["recurrent"].copy_(torch.from_numpy(gain * orthogonal(square, generator)))
+            arrays = {
+                "weight": normal_weights(place, generator, self._gain(place)),
+                "recurrent": torch.from_numpy(gain * orthogonal((units, units), generator)),
+            }
+        if self._kind.bias or place.layer.bias:
+            arrays["bias"] = torch.zeros(len(arrays["weight"]), dtype=torch.float64)
+            if gated:
+                arrays["bias"][units : 2 * units] = 1.0  # the second gate is the forget gate
+        if cell != "slstm":
+            return RecurrentLayer(place, cell, arrays)
+        arrays["threshold"] = torch.from_numpy(generator.uniform(0.0, 0.2, units))
+        last = [each for each in self.places if each.layer.recurrent][-1]
+        return SpikingLSTM(place, arrays, graded=place == last)
 
     @property
     def _kind(self) -> RecurrentKind:
@@ -168,13 +171,12 @@ class RecurrentModule(ConventionalModule):
         return super()._activations() | recurrent
 
 
-def _draw_lstm(arrays: Mapping[str, Tensor], generator: Generator) -> None:
-    units = arrays["recurrent"].shape[1]
+def _drawn_lstm(place: Place, generator: Generator) -> dict[str, Tensor]:
+    """Draw the weights of the four gates of long short-term memory."""
+    units, inputs = place.layer.weight_shape(place.input_shape)
     bound = 1.0 / math.sqrt(units)
-    for name in ("weight", "recurrent"):
-        array = arrays[name]
-        array.copy_(torch.from_numpy(generator.uniform(-bound, bound, array.shape)))
-    if "bias" in arrays:
-        arrays["bias"][units : 2 * units] = 1.0  # the second gate is the forget gate
-    if "threshold" in arrays:
-        arrays["threshold"].copy_(torch.from_numpy(generator.uniform(0.0, 0.2, units)))
+    shapes = {"weight": (4 * units, inputs), "recurrent": (4 * units, units)}
+    return {
+        name: torch.from_numpy(generator.uniform(-bound, bound, shape))
+        for name, shape in shapes.items()
+    }

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from safetensors import SafetensorError
-from safetensors.numpy import load as load_tensors
+from safetensors.numpy import load_file
 from safetensors.numpy import save as save_tensors
 from torch import Tensor
 
@@ -32,15 +30,13 @@ from experiments.baselines.recurrent import RecurrentModule
 _CONFIG, _WEIGHTS = "config.toml", "weights.safetensors"
 
 
-def conventional_module(
-    config: BaselineConfig, arrays: Mapping[str, Tensor] | None = None
-) -> ConventionalModule:
+def conventional_module(config: BaselineConfig) -> ConventionalModule:
     """Return the conventional network of a configuration, see `ConventionalModule`."""
     if isinstance(config.baseline, FeedforwardKind):
-        return ConventionalModule(config, arrays)
+        return ConventionalModule(config)
     if isinstance(config.baseline, RecurrentKind):
-        return RecurrentModule(config, arrays)
-    return AutoencoderModule(config, arrays)
+        return RecurrentModule(config)
+    return AutoencoderModule(config)
 
 
 class Conventional(Baseline):
@@ -88,47 +84,32 @@ def save_baseline(baseline: Baseline, config: BaselineConfig, path: Path) -> Non
 def load_baseline(path: Path | str) -> Baseline:
     """Read a baseline from the folder ``model`` of a run.
 
-    Raises `ArtefactError` if there is none, or it is truncated, or its arrays do not fit its
-    description; `NetworkError` if the description does not fit together.
+    Raises `ArtefactError` if there is none, or its arrays do not fit its description;
+    `NetworkError` if the description does not fit together.
     """
     path = as_path(path, ArtefactError, "baseline")
     values = read_toml(path / _CONFIG, "baseline", error=ArtefactError)
     config = BaselineConfig.from_mapping(values, where=str(path / _CONFIG))
-    arrays = _arrays(path / _WEIGHTS, config.array_shapes, whole=True)
     if not isinstance(config.baseline, TrainedKind):
-        return Linear(config.network, arrays["mean"], arrays["components"])
-    tensors = {name: torch.from_numpy(each) for name, each in arrays.items()}
-    return Conventional(conventional_module(config, tensors))
+        return Linear(config.network, **load_file(path / _WEIGHTS))
+    module = conventional_module(config)
+    if lacking := set_initial(module, path / _WEIGHTS):
+        raise ArtefactError(f"the baseline has no arrays {sorted(lacking)}", where=str(path))
+    return Conventional(module)
 
 
 @torch.no_grad()
-def set_initial(module: ConventionalModule, path: Path) -> None:
+def set_initial(module: ConventionalModule, path: Path) -> set[str]:
     """Let a network start from the arrays of a file; those that it lacks keep their values.
 
-    Raises `ArtefactError` if there is no such file, or an array does not fit the network.
+    Returns the names of the arrays that it lacks.
+
+    Raises `ArtefactError` if an array does not fit the network.
     """
     named = module.arrays
-    shapes = {name: tuple(each.shape) for name, each in named.items()}
-    path = as_path(path, ArtefactError, "file of initial arrays")
-    for name, array in _arrays(path, shapes, whole=False).items():
-        named[name].copy_(torch.from_numpy(array).to(named[name].dtype))
-
-
-def _arrays(path: Path, shapes: Mapping[str, tuple[int, ...]], *, whole: bool) -> Arrays:
-    """Read arrays of some shapes, all of them or some."""
-    try:
-        arrays = load_tensors(path.read_bytes())
-    except (SafetensorError, KeyError, TypeError, ValueError, OSError) as error:
-        raise ArtefactError(
-            "the arrays of the baseline are missing or damaged", where=str(path), found=str(error)
-        ) from error
-    for name in sorted({*arrays, *(shapes if whole else ())}):
-        shape = arrays[name].shape if name in arrays else None
-        if shape != shapes.get(name) or not np.isfinite(arrays[name]).all():
-            raise ArtefactError(
-                f"the array {name!r} does not fit the baseline",
-                where=str(path),
-                expected=f"finite numbers of the shape {shapes.get(name, 'of no array')}",
-                found=str(shape),
-            )
-    return arrays
+    arrays = load_file(as_path(path, ArtefactError, "file of initial arrays"))
+    for name, array in arrays.items():
+        if name not in named or named[name].shape != array.shape:
+            raise ArtefactError(f"the array {name!r} does not fit the baseline", where=str(path))
+        named[name].copy_(torch.from_numpy(array))
+    return named.keys() - arrays.keys()

@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 import pytest
 from builders import dense, pictures, write_arrays
-from safetensors.numpy import save_file
+from safetensors.numpy import load_file, save_file
 
 from bioae.datasets import load
-from bioae.errors import DataError
+from bioae.errors import ArtefactError, DataError
 from bioae.runs import Report, Trained
 from experiments.baselines import BaselineConfig, load_baseline, train_baseline
 from experiments.baselines.stored import conventional_module
@@ -232,3 +232,16 @@ def test_initial_arrays_of_a_file(sums: Path, tmp_path: Path) -> None:
     continued = train_baseline(again, tmp_path / "second").network.arrays()
     for name in ("hidden.weight", "hidden.recurrent", "output.weight"):
         np.testing.assert_array_equal(continued[name], arrays[name])
+
+
+@pytest.mark.parametrize("change", ["missing", "misshaped", "unknown"])
+def test_arrays_that_do_not_fit_the_description_are_refused(
+    data: Path, tmp_path: Path, change: str
+) -> None:
+    model = train_baseline(tables(data, "autoencoder", NETWORK, 6, epochs=1), tmp_path).model
+    arrays = load_file(model / "weights.safetensors")
+    bias = arrays.pop("latent.bias")
+    other = {"missing": {}, "misshaped": {"latent.bias": bias[1:]}, "unknown": {"latent.b": bias}}
+    save_file(arrays | other[change], model / "weights.safetensors")
+    with pytest.raises(ArtefactError):
+        load_baseline(model)
