@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from numpy.typing import NDArray
 
-    from experiments.hypercolumns.learning import Learned
+    from experiments.common.hypercolumns import Learned
 
     Numbers = NDArray[np.float64]
 
@@ -41,7 +41,7 @@ USED = 0.1
 def run(trial: Trial) -> Mapping[str, float]:
     """Let the hypercolumns of the condition learn, and read them out."""
     from bioae.datasets import load
-    from experiments.hypercolumns.network import binary_units
+    from experiments.common.hypercolumns import binary_units
 
     sizes, kind = trial.sizes, trial.settings["kind"]
     name = trial.settings.get("data", sizes["data"])
@@ -73,21 +73,20 @@ def run(trial: Trial) -> Mapping[str, float]:
 def _learned(trial: Trial, patterns: Numbers) -> Learned:
     """Return the hypercolumns of a condition, as they are read out."""
     from bioae.networks.structure import Structure
-    from experiments.hypercolumns import learning, network
+    from experiments.common import hypercolumns
 
     settings, sizes, seed = trial.settings, trial.sizes, trial.seed
     tables = settings["tables"]
-    hypercolumns = network.Hypercolumns.model_validate(tables["network"])
+    network = hypercolumns.Hypercolumns.model_validate(tables["network"])
     structure = Structure(**{**tables["structure"], "period": sizes["period"]})
     rng = named_stream(seed, "bcpnn")
     if settings["kind"] == "untrained":
-        return learning.untrained(hypercolumns, structure, patterns, settings["scale"], rng)
-    sized = {"epochs": sizes["epochs"], "single": sizes["single"]}
-    course = learning.Learning.model_validate({**tables["learning"], **sized})
-    score: learning.Score = learning.by_information
+        return hypercolumns.untrained(network, structure, patterns, settings["scale"], rng)
+    course = {**tables["learning"], "epochs": sizes["epochs"], "single": sizes["single"]}
+    score: hypercolumns.Score = hypercolumns.by_information
     if settings["kind"] == "shuffled":
-        score = learning.by_shuffled_information(named_stream(seed, "bcpnn", "scores"))
-    return learning.learn(hypercolumns, structure, course, patterns, rng, score=score)
+        score = hypercolumns.by_shuffled_information(named_stream(seed, "bcpnn", "scores"))
+    return hypercolumns.learn(network, structure, patterns, rng, score=score, **course)
 
 
 def _keep(trial: Trial, learned: Learned) -> None:

@@ -9,14 +9,14 @@ import pytest
 from numpy.typing import NDArray
 
 from bioae.networks.structure import Structure
-from experiments.hypercolumns.learning import (
-    Learning,
+from experiments.common.hypercolumns import (
+    Hypercolumns,
+    Traces,
+    binary_units,
     by_information,
     by_shuffled_information,
     learn,
 )
-from experiments.hypercolumns.network import Hypercolumns, binary_units
-from experiments.hypercolumns.traces import Traces
 
 NETWORK = Hypercolumns(hypercolumns=2, minicolumns=3)
 Numbers = NDArray[np.float64]
@@ -100,16 +100,16 @@ def bars(count: int) -> Numbers:
 def test_rewiring_finds_the_sources_that_tell_something() -> None:
     network = Hypercolumns(hypercolumns=2, minicolumns=4)
     structure = Structure(fan_in=8, period=50, swaps=20, by_fan_out=False)
-    course = Learning(epochs=2, single=100, batch_size=10)
+    course = {"epochs": 2, "single": 100, "batch_size": 10}
     found = {}
     for name, swaps in (("rewired", 20), ("fixed", 0), ("shuffled", 20)):
         rng = np.random.default_rng(8)
         score = by_shuffled_information(rng) if name == "shuffled" else by_information
         described = replace(structure, swaps=swaps)
-        found[name] = learn(network, described, course, bars(400), rng, score=score)
+        found[name] = learn(network, described, bars(400), rng, score=score, **course)
     telling = {name: each.connected[:, :8].sum() for name, each in found.items()}
     assert telling["rewired"] == 16
     assert max(telling["fixed"], telling["shuffled"]) < 10
     assert found["fixed"].swaps == 0 < found["rewired"].swaps <= 20 * 16
-    again = learn(network, structure, course, bars(400), np.random.default_rng(8))
+    again = learn(network, structure, bars(400), np.random.default_rng(8), **course)
     np.testing.assert_array_equal(again.weights.values, found["rewired"].weights.values)

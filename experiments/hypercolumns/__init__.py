@@ -1,1 +1,0 @@
-"""Rate networks of hypercolumns that learn by Bayesian Confidence Propagation (BCPNN)."""
