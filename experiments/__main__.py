@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json as json_format
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -47,7 +46,6 @@ def experiment(
     resume: bool = False,
     status: bool = False,
     overwrite: bool = False,
-    json: bool = False,
 ) -> int:
     """Test a claim over conditions and seeds, with its controls.
 
@@ -77,8 +75,6 @@ def experiment(
         Show which rows exist, and the verdicts on them. Runs and writes nothing.
     overwrite
         Replace the rows in the folder.
-    json
-        Print both verdicts as one JSON object.
 
     Returns
     -------
@@ -90,7 +86,7 @@ def experiment(
     if name == "list":
         more = {"quick": quick, "seeds": seeds, "target": target, "out": out, "status": status}
         check_effect("list runs nothing", **options, **more)
-        return _list(json=json)
+        return _list()
     if status:
         check_effect("--status runs nothing, and shows all conditions", **options)
     if resume:
@@ -102,8 +98,8 @@ def experiment(
     if status:
         store = Store.reading(folder, identity)
         document = store.document(plan)
-        _print_status(plan, store, document, json=json)
-        return _print_verdict(plan, document, json=json)
+        _print_status(plan, store, document)
+        return _print_verdict(plan, document)
     known = None
     if rows is not None:
         known = read_json(Document, as_path(rows, ResultError, "rows"))
@@ -128,25 +124,11 @@ def experiment(
         line = "bioae: interrupted; continue with the same command and --resume"
         print(line, file=sys.stderr)
         return 130
-    return _print_verdict(plan, document, json=json, page=folder / f"{name}.md")
+    return _print_verdict(plan, document, folder / f"{name}.md")
 
 
-def _list(*, json: bool) -> int:
+def _list() -> int:
     plans = [Plan(load(name)) for name in available()]
-    entries = [
-        {
-            "name": plan.experiment.name,
-            "title": plan.experiment.title,
-            "claim": plan.experiment.claim,
-            "source": plan.experiment.source,
-            "conditions": {name: each.text for name, each in plan.conditions.items()},
-            "rows": len(plan.keys()),
-        }
-        for plan in plans
-    ]
-    if json:
-        print(json_format.dumps(entries))
-        return 0
     width = max(len(plan.experiment.name) for plan in plans) + 2
     for plan in plans:
         rows = f"({len(plan.conditions)} conditions, {len(plan.keys())} rows)"
@@ -156,11 +138,11 @@ def _list(*, json: bool) -> int:
     return 0
 
 
-def _print_status(plan: Plan, store: Store, document: Document, *, json: bool) -> None:
+def _print_status(plan: Plan, store: Store, document: Document) -> None:
     for line in store.unreadable(plan.keys()):
         print(line, file=sys.stderr)
     finished = {row.key for row in document.rows}
-    for name in plan.conditions if not json else ():
+    for name in plan.conditions:
         seeds = plan.seeds_of(name)
         missing = ", ".join(str(seed) for seed in seeds if (name, seed) not in finished)
         count = sum((name, seed) in finished for seed in seeds)
@@ -168,12 +150,9 @@ def _print_status(plan: Plan, store: Store, document: Document, *, json: bool) -
         print_wrapped(text, start=f"{name}: ", indent=2)
 
 
-def _print_verdict(plan: Plan, document: Document, *, json: bool, page: Path | None = None) -> int:
+def _print_verdict(plan: Plan, document: Document, page: Path | None = None) -> int:
     """Print both verdicts, and where the page is if one was written; return the exit status."""
     verdict = judge(plan, document)
-    if json:
-        print(json_format.dumps({"experiment": plan.experiment.name, **verdict.to_mapping()}))
-        return 0 if verdict.holds else 1
     for line in verdict.lines():
         print_wrapped(line, indent=2)
     if plan.small:

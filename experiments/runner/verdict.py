@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any
 
 from bioae.analysis.measures.definitions import format_value
 from experiments.runner.criteria import Criterion, Estimate, Kind, quantity_of
@@ -47,17 +46,6 @@ class Judgement:
         criterion = self.criterion
         line = f"{criterion.kind}: {criterion.text}: {measured(self.estimate)}, "
         return f"{line}threshold {criterion.required}: {self.outcome}{self.remark}"
-
-    def to_mapping(self) -> dict[str, Any]:
-        """Return plain data; undefined numbers are None."""
-        criterion, estimate = self.criterion, self.estimate
-        numbers = {"value": estimate.value, "sd": estimate.sd}
-        finite = {key: each if math.isfinite(each) else None for key, each in numbers.items()}
-        return {
-            "kind": criterion.kind, "text": criterion.text, "statistic": criterion.statistic.text,
-            **finite, "n": estimate.n, "relation": criterion.relation,
-            "threshold": criterion.threshold, "outcome": self.outcome,
-        }  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -122,13 +110,6 @@ class Verdict:
         silent = [f"silent: {condition}, seed {seed}" for condition, seed in self.silent]
         verdicts = [f"Source's claim: {self.source}.", f"Our marks: {self.marks}."]
         return [*map(str, self.judgements), *silent, *verdicts]
-
-    def to_mapping(self) -> dict[str, Any]:
-        """Return plain data; undefined numbers are None."""
-        criteria = [each.to_mapping() for each in self.judgements]
-        silent = [list(key) for key in self.silent]
-        verdicts = {"source": self.source, "marks": self.marks}
-        return {"holds": self.holds, **verdicts, "silent": silent, "criteria": criteria}
 
 
 def judge(plan: Plan, document: Document) -> Verdict:

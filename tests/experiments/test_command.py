@@ -89,20 +89,6 @@ def test_failures(change: tuple[str, str], line: str, run: Run, write: Write, he
     assert line in status.out.splitlines()
 
 
-def test_json(run: Run, write: Write, here: Path) -> None:
-    write(WINNING)
-    done = run("toy", "--json", "--seeds", 2)
-    assert done.status == 1
-    verdict = json.loads(done.out)
-    assert (verdict["experiment"], verdict["holds"], verdict["silent"]) == ("toy", False, [])
-    assert (verdict["source"], verdict["marks"]) == (
-        "none, the claim is ours", "1 of 2 (2 of 3 planned seeds run)"
-    )  # fmt: skip
-    control = verdict["criteria"][1]
-    assert (control["kind"], control["n"], control["outcome"]) == ("control", 2, "misses")
-    assert (control["value"], control["threshold"]) == (0.6875, 0.5)
-
-
 def test_rows_of_one_condition(run: Run, write: Write, here: Path) -> None:
     assert "ours: 0 of 3 rows; missing seeds: 0, 1, 2\n" in run("toy", "--status").out
     assert list(here.iterdir()) == []
@@ -133,9 +119,8 @@ def test_list(run: Run, write: Write, here: Path) -> None:
     lines = [" ".join(line.split()) for line in done.out.splitlines()]
     at = lines.index("toy A toy (2 conditions, 6 rows)")
     assert lines[at + 1] == "Ours is better."
-    entries = {each["name"]: each for each in json.loads(run("list", "--json").out)}
-    assert list(entries) == available()
-    assert entries["toy"]["conditions"] == {"ours": "ours", "chance": "chance"}
+    starts = [line.split(" ", 1)[0] for line in done.out.splitlines()]
+    assert [name for name in starts if name] == available()
 
 
 def refused(done: Any) -> str:
