@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from experiments.common.agreement import COLUMNS, in_both, no_difference
 from experiments.common.figures import dots
+from experiments.common.gradients import GAINS, LAGS, column, draw_gradients, gradients
 from experiments.common.recipes import read
-from experiments.recurrence.gradients import GAINS, LAGS, column, draw_norms, gradients
 from experiments.runner.criteria import Rows, claim, control, difference, largest, ratio, smallest
 from experiments.runner.experiment import Column, Condition, Experiment
 from experiments.runner.trial import Trial
@@ -138,11 +138,6 @@ def _data(trial: Trial) -> tuple[Data, Data]:
         return sequences(sizes[f"sequences_{split}"], **options)
 
     return drawn("train"), drawn("test")
-
-
-def draw_gradients(rows: Rows) -> Figure:
-    """Gradient norm against time for several gains of the recurrent weights: means over seeds."""
-    return draw_norms(rows, ("relu", "tanh", "radlif", "stable"), (1, 2, 16, 32))
 
 
 def draw_critical(rows: Rows) -> Figure:

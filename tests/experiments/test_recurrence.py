@@ -18,7 +18,7 @@ from bioae.trainers import TrainingConfig
 from experiments import radlif, regression, srnn
 from experiments.baselines import BaselineConfig
 from experiments.baselines.stored import Conventional, conventional_module
-from experiments.recurrence.gradients import GAINS, column, gradients
+from experiments.common.gradients import GAINS, column, gradients
 from experiments.regression import SILENCED, errors, examples, gated, pointwise, silenced
 from experiments.srnn import shuffled
 

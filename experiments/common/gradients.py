@@ -6,7 +6,7 @@ lag; the critical gain is the smallest gain of the recurrent weights at which th
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -91,16 +91,16 @@ def gradients(trial: Trial) -> dict[str, float]:
     }
 
 
-def draw_norms(rows: Rows, conditions: Sequence[str], gains: Sequence[float]) -> Figure:
-    """Draw the norm against the lag: a panel per condition, a line per gain, means over seeds."""
+def draw_gradients(rows: Rows) -> Figure:
+    """Gradient norm against time for several gains of the recurrent weights: means over seeds."""
     from bioae.analysis.plots.style import colour_of, new_figure
 
-    names = [name for name in conditions if name in rows]
+    names = [name for name in ("relu", "tanh", "radlif", "stable") if name in rows]
 
     figure = new_figure(2.8 * len(names), 2.8)
     panels = figure.subplots(1, len(names), sharey=True, squeeze=False)[0]
     for axes, name in zip(panels, names, strict=True):
-        for place, gain in enumerate(gains):
+        for place, gain in enumerate((1, 2, 16, 32)):
             means = [Estimate.of(values_of(rows, column(gain, lag), name)).value for lag in LAGS]
             axes.plot(LAGS, means, "o-", color=colour_of(place), label=f"gain {gain:g}")
         axes.axhline(0, color="0.7", linewidth=0.8, zorder=0)

@@ -1,1 +1,0 @@
-"""Gradient norms of untrained recurrent layers, for experiments with recurrent networks."""
