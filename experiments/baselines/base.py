@@ -94,11 +94,26 @@ class Linear(Baseline):
 
     @classmethod
     def fitted(cls, network: NetworkConfig, images: NDArray[np.float64], components: int) -> Linear:
-        """Return the principal components of training images (example, channel, y, x)."""
+        """Return the principal components of training images (example, channel, y, x).
+
+        Raises `DataError` if there are fewer images than components.
+        """
+        from sklearn.decomposition import PCA
+
         flat = images.reshape(len(images), -1)
         if not components:
             return cls(network, flat.mean(0), np.zeros((0, flat.shape[1])))
-        return cls(network, *principal_components(flat, components))
+        if components > len(flat):
+            raise DataError(
+                "there are fewer training images than principal components",
+                where="baseline.components",
+                expected=f"at most {len(flat)}",
+                found=str(components),
+            )
+        # The faster one of two exact methods, for many images or for few.
+        solver = "covariance_eigh" if len(flat) >= flat.shape[1] else "full"
+        fit = PCA(components, svd_solver=solver).fit(flat)
+        return cls(network, fit.mean_.astype(np.float64), fit.components_.astype(np.float64))
 
     def arrays(self) -> Arrays:
         """Return ``mean`` and ``components``."""
@@ -109,25 +124,3 @@ class Linear(Baseline):
 
     def _latent(self, images: NDArray[np.float64]) -> NDArray[np.float64]:
         return (images.reshape(len(images), -1) - self.mean) @ self.components.T
-
-
-def principal_components(
-    samples: NDArray[np.float64], components: int
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return the mean of samples (sample, feature), and their first principal components.
-
-    Raises `DataError` if there are fewer samples than components.
-    """
-    from sklearn.decomposition import PCA
-
-    if components > len(samples):
-        raise DataError(
-            "there are fewer training images than principal components",
-            where="baseline.components",
-            expected=f"at most {len(samples)}",
-            found=str(components),
-        )
-    # The faster one of two exact methods, for many samples or for few.
-    solver = "covariance_eigh" if len(samples) >= samples.shape[1] else "full"
-    fit = PCA(components, svd_solver=solver).fit(samples)
-    return np.asarray(fit.mean_, np.float64), np.asarray(fit.components_, np.float64)
