@@ -35,7 +35,6 @@ ALL_STAYS = {
 def run(trial: Trial) -> Mapping[str, float]:
     """Let the network of the condition learn, and test it by the classes of its neurons."""
     from bioae.datasets import load
-    from bioae.networks.network import Network
 
     sizes, settings = trial.sizes, trial.settings
     tables = changed(_tables(sizes, settings), {"learning": {"target": trial.target}})
@@ -44,7 +43,7 @@ def run(trial: Trial) -> Mapping[str, float]:
     draw = np.random.default_rng(trial.seed)
     if settings["shuffled"]:
         weights = draw.permuted(network.weights[WEIGHTS], axis=1)
-        network = Network(network.config, {**network.weights, WEIGHTS: weights})
+        network = network.with_weights({WEIGHTS: weights})
     train = load(sizes["data"], "train", sizes["labelled"])
     test = load(sizes["data"], "test", sizes["test"])
     counts, tested = (_counts(trial, network, tables, each) for each in (train, test))

@@ -190,15 +190,14 @@ def reconstruct(trial: Trial) -> dict[str, float]:
 
 def with_noise(network: Network, scale: float, seed: int) -> Network:
     """Return a network with normal noise of a scale on the weights of connections, on the grid."""
-    from bioae.networks import Network
     from bioae.random import named_stream
 
-    arrays = dict(network.weights)
-    for name in sorted(arrays):
-        if name.endswith(".weight"):
-            noise = named_stream(seed, "with_noise", name).normal(0, scale, arrays[name].shape)
-            arrays[name] = arrays[name] + noise
-    return Network(network.config, arrays).quantised()
+    noisy = {
+        name: each + named_stream(seed, "with_noise", name).normal(0, scale, each.shape)
+        for name, each in network.weights.items()
+        if name.endswith(".weight")
+    }
+    return network.with_weights(noisy).quantised()
 
 
 def _spiking() -> dict[str, Any]:

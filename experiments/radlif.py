@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from experiments.common.agreement import COLUMNS, in_both, no_difference
-from experiments.common.figures import dots
+from experiments.common.figures import dots, draw_accuracy
 from experiments.common.gradients import GAINS, LAGS, column, draw_gradients, gradients
 from experiments.common.recipes import read
 from experiments.runner.criteria import Rows, claim, control, difference, largest, ratio, smallest
@@ -144,12 +144,6 @@ def draw_critical(rows: Rows) -> Figure:
     """Critical gain, above which gradients explode: seeds and their mean."""
     names = ("relu", "tanh", "radlif", "stable")
     return dots(rows, {"critical_gain": "critical gain"}, conditions=names)
-
-
-def draw_accuracy(rows: Rows) -> Figure:
-    """Accuracy on the test split: seeds and their mean."""
-    kept = [name for name in rows if "-" in name]
-    return dots(rows, {"accuracy": "accuracy"}, conditions=kept)
 
 
 def _layer(text: str, units: str, *, quick: bool = True, **settings: Any) -> Condition:

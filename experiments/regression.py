@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -101,7 +100,7 @@ def silenced(network: Network) -> Network:
     """Return a network whose first two layers never fire: their thresholds are out of reach."""
     sizes = {layer.name: layer.size for layer in network.config.placed}
     never = {f"{name}.theta": np.full(sizes[name], _NEVER) for name in SILENCED}
-    return replace(network, weights={**network.weights, **never})
+    return network.with_weights(never)
 
 
 def spiking(trial: Trial, network: Network, test: Data) -> dict[str, float]:

@@ -82,11 +82,8 @@ def run(trial: Trial) -> Mapping[str, float]:
 
 def shuffled(network: Network, seed: int) -> Network:
     """Give the hidden neurons the time constants of one another, both of the same neuron."""
-    from bioae.networks import Network
-
-    weights = network.weights
-    order = named_stream(seed, "srnn", "shuffled").permutation(weights[_TAUS[0]].size)
-    return Network(network.config, {**weights, **{name: weights[name][order] for name in _TAUS}})
+    order = named_stream(seed, "srnn", "shuffled").permutation(network.weights[_TAUS[0]].size)
+    return network.with_weights({name: network.weights[name][order] for name in _TAUS})
 
 
 def _steps(settings: Mapping[str, Any], sizes: Mapping[str, Any]) -> int:

@@ -85,7 +85,6 @@ class Experiment:
     source_says: str = ""
     source_part: str = ""
     seeds: int = 5
-    quick_seeds: int = 1
     figures: Mapping[str, Callable[[Rows], Figure]] = field(default_factory=dict)
     groups: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     name: str = ""
@@ -143,12 +142,9 @@ class Plan:
 
     def seeds_of(self, condition: str) -> range:
         """Return the seeds of a condition."""
-        experiment = self.experiment
-        usual = experiment.quick_seeds if self.small else experiment.seeds
-        chosen = experiment.conditions[condition]
-        individual = None if self.small else chosen.seeds
-        first = chosen.first_seed
-        return range(first, first + (self.seeds or individual or usual))
+        chosen = self.experiment.conditions[condition]
+        planned = 1 if self.small else chosen.seeds or self.experiment.seeds
+        return range(chosen.first_seed, chosen.first_seed + (self.seeds or planned))
 
     def keys(self, conditions: tuple[str, ...] = ()) -> list[Key]:
         """Return the rows of some conditions, by default all: every condition, seed by seed.
