@@ -17,11 +17,10 @@ from bioae.runs.splits import Splits
 from bioae.simulation.presentations import values_of
 from bioae.trainers.mirror.activity import Activity
 from bioae.trainers.training.descent import Batch, DescentProblem, targets_of
-from bioae.trainers.training.problem import LayerTally
 from bioae.trainers.training.regularisers import evaluate as evaluate_regularisers
 from bioae.trainers.training.stages import Stage
 from experiments.baselines.autoencoder import kl_divergence
-from experiments.baselines.config import BaselineConfig, RecurrentKind, VariationalKind
+from experiments.baselines.config import BaselineConfig, VariationalKind
 from experiments.baselines.layers import Activations, ConventionalModule
 from experiments.baselines.stored import Conventional, save_baseline
 
@@ -84,10 +83,9 @@ class BaselineProblem(DescentProblem):
         silent = Activity({}, outputs.output)
         return terms | evaluate_regularisers(stage.regularisers, silent, self.connections, elapsed)
 
-    def tallies(self) -> dict[str, ActivationTally]:
-        """Return a tally for each layer."""
-        in_time = isinstance(self.config.baseline, RecurrentKind)
-        return {place.layer.name: ActivationTally(in_time) for place in self.module.places}
+    def tallies(self) -> dict[str, Any]:
+        """Return no tallies: no unit spikes."""
+        return {}
 
     def as_stored(self) -> AbstractContextManager[None]:
         """Return a context in which the weights are as they are: nothing is rounded."""
@@ -103,25 +101,3 @@ class BaselineProblem(DescentProblem):
     def save(self, out: Path, result: Conventional, summary: Mapping[str, Any]) -> None:
         """Write the baseline."""
         save_baseline(result, self.config, out / MODEL)
-
-
-class ActivationTally(LayerTally):
-    """Counts of the units of a layer whose activation is not 0.
-
-    `in_time`: whether activations have an axis of time, the first: a unit then counts if it is not
-    0 at some step.
-    """
-
-    def __init__(self, in_time: bool = False) -> None:
-        super().__init__()
-        self._in_time = in_time
-
-    def add(self, layer: Tensor) -> None:  # type: ignore[override]
-        """Count in a batch of activations (example, *shape), or (time, example, *shape)."""
-        units = (layer != 0).any(0) if self._in_time else layer != 0
-        self.count(units.flatten(1), steps=1)
-
-    def figures(self) -> dict[str, float]:
-        """Return ``active_fraction_mean`` and ``dead_fraction``, as those of spiking layers."""
-        figures = super().figures()
-        return {name: figures[name] for name in ("active_fraction_mean", "dead_fraction")}
