@@ -20,8 +20,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from bioae.errors import NetworkError
-from experiments.spike_response.network import LONGEST, SpikeTimeLayer, SpikeTimeNetwork, TimeCode
+from experiments.spike_response.network import SpikeTimeLayer, SpikeTimeNetwork, TimeCode
 
 Numbers = NDArray[np.float64]
 
@@ -62,8 +61,6 @@ def compile_relu(
         at most. A value of a layer has `window` divided by its range milliseconds per unit.
     `bits`: round weights and thresholds to multiples of ``2**-bits``, as targets need to agree to
         the last bit. By default they are not rounded.
-
-    Raises `NetworkError` if spike times would not be numbers, or too late.
     """
     layers = _layers(weights, biases)
     grid = None if bits is None else 2.0**bits
@@ -77,22 +74,17 @@ def compile_relu(
     latest = 0.0
     for place, (matrix, bias) in enumerate(layers):
         hidden = place < len(layers) - 1
-        name = f"layer {place}"
-        layer, signal = _affine(matrix, bias, signal, name, window=window, grid=grid, hidden=hidden)
+        layer, signal = _affine(matrix, bias, signal, window=window, grid=grid, hidden=hidden)
         compiled.append(layer)
         latest = max(latest, signal.latest)
         if hidden:
             layer, signal = _rectified(signal)
             compiled.append(layer)
-    duration = _duration(latest, window)
+    # Whole windows: networks of one shape mostly share a duration, and with it a build of Brian2.
+    duration = window * math.ceil(latest / window + 0.25)
     return SpikeTimeNetwork(
         tuple(compiled), duration, code, signal.code, reference, bounds=(low, high)
     )
-
-
-def _duration(latest: float, window: float) -> float:
-    # Whole windows: networks of one shape mostly share a duration, and with it a build of Brian2.
-    return window * math.ceil(latest / window + 0.25)
 
 
 @dataclass(frozen=True)
@@ -116,12 +108,10 @@ class _Signal:
         return max(float(latest), self.reference)
 
 
-@np.errstate(all="ignore")
 def _affine(
     matrix: Numbers,
     bias: Numbers,
     signal: _Signal,
-    name: str,
     *,
     window: float,
     grid: float | None,
@@ -147,17 +137,8 @@ def _affine(
     zero = float(np.ceil(np.maximum((needed - offsets).max(), signal.latest + 2)))
     thresholds = _rounded(zero + offsets, grid)
     relayed = signal.reference + float((zero - signal.reference) // 2)
-    finite = all(np.isfinite(each).all() for each in (low, high, spread, weights, thresholds))
-    after = finite and _Signal(
-        TimeCode(zero, slope), low, high, relayed if hidden else signal.reference
-    )
-    if not after or (thresholds <= 0).any() or _duration(after.latest, window) > LONGEST:
-        raise NetworkError(
-            f"{name} does not compile to spike times",
-            expected=f"values that positive thresholds give within {LONGEST:g} ms",
-            found=f"values from {low.min():g} to {high.max():g}, and windows of {window:g} ms",
-            hint="Scale the weights and biases, or change the window or bits",
-        )
+    reference = relayed if hidden else signal.reference
+    after = _Signal(TimeCode(zero, slope), low, high, reference)
     if hidden:
         weights, thresholds = _with_relay(weights, thresholds, relayed - signal.reference)
     return SpikeTimeLayer(weights, thresholds), after

@@ -1,4 +1,8 @@
-"""Networks of neurons with a linear spike response: exact spike times, or an ordinary network."""
+"""Networks of neurons with a linear spike response: exact spike times, or an ordinary network.
+
+The potential ``P(t) = sum w (t - t_u)+`` is piecewise linear between the arrivals of spikes, so
+that the first crossing of the threshold is a solution of a linear equation.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +14,6 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from bioae.errors import NetworkError
-from experiments.spike_response.events import first_crossings
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -19,12 +22,91 @@ if TYPE_CHECKING:
 
 Numbers = NDArray[np.float64]
 
-#: The longest duration in milliseconds. Neurons are refractory for twice as long, and Brian2 has
-#: neurons that never fired be refractory from the start if that exceeds 1e7 ms.
-LONGEST = 4e6
-
 #: A spike time that is a multiple of dt up to rounding is not moved to the next one.
 _ROUNDING = 1e-9
+
+#: Numbers (example, neuron, input) that are computed at a time.
+_BLOCK = 2**20
+
+
+def spike_times(times: ArrayLike, weights: ArrayLike, thresholds: ArrayLike) -> Numbers:
+    """Return the spike times of a layer: the first times at which potentials reach the threshold.
+
+    `times`: the spike times of the inputs (example, input), infinite for an input that is silent.
+        The unit of time is arbitrary.
+    `weights`: the slopes that spikes add to the potential (neuron, input).
+    `thresholds`: positive thresholds (neuron,), or one for all neurons.
+
+    Returns (example, neuron), infinite where the threshold is never reached.
+    """
+    return first_crossings(times, weights, thresholds)[0]
+
+
+def first_crossings(
+    times: ArrayLike, weights: ArrayLike, thresholds: ArrayLike
+) -> tuple[Numbers, Numbers]:
+    """Return the spike times of a layer, and the arrivals of the last causal inputs.
+
+    `times`, `weights`, `thresholds`: as for `spike_times`.
+
+    Returns (example, neuron) each. A spike follows the arrival, even if both round to one number;
+    the arrival is arbitrary where the threshold is never reached.
+    """
+    arriving, weights = np.asarray(times, np.float64), np.asarray(weights, np.float64)
+    thresholds = np.broadcast_to(np.asarray(thresholds, np.float64), len(weights))
+    spikes, arrivals = np.empty((2, len(arriving), len(weights)))
+    rows = max(1, _BLOCK // weights.size)
+    for start in range(0, len(arriving), rows):
+        part = slice(start, start + rows)
+        arrived = arriving[part, None].repeat(len(weights), axis=1)
+        spikes[part], arrivals[part] = _first_crossings(arrived, weights, thresholds)
+    return spikes, arrivals
+
+
+def causal_sets(times: ArrayLike, weights: ArrayLike, thresholds: ArrayLike) -> NDArray[np.bool_]:
+    """Return which inputs arrive before a neuron fires, and so determine its spike time.
+
+    Within the region of input times that share a causal set S, the spike time is the affine
+    function ``(threshold + sum_S w t) / sum_S w``.
+
+    `times`, `weights`, `thresholds`: as for `spike_times`.
+
+    Returns (example, neuron, input); no input belongs to a neuron that does not fire.
+    """
+    spikes = spike_times(times, weights, thresholds)[..., None]
+    arriving = np.asarray(times, np.float64)[:, None]
+    return np.asarray(np.isfinite(spikes) & (arriving < spikes))
+
+
+def _first_crossings(
+    arrivals: Numbers, weights: Numbers, thresholds: Numbers
+) -> tuple[Numbers, Numbers]:
+    """Return `first_crossings` (example, neuron) of arrivals (example, neuron, input)."""
+    order = np.argsort(arrivals, axis=-1, kind="stable")
+    arrivals = np.take_along_axis(arrivals, order, axis=-1)
+    weights = np.take_along_axis(np.broadcast_to(weights, arrivals.shape), order, axis=-1)
+    thresholds = thresholds[None, :, None]
+    arrived = np.isfinite(arrivals)
+    # Times since the first arrival lose no digits to a common offset.
+    offset = np.where(arrived[..., :1], arrivals[..., :1], 0.0)
+    begin = np.where(arrived, arrivals - offset, 0.0)
+    weights = np.where(arrived, weights, 0.0)
+    slope = np.cumsum(weights, axis=-1)
+    intercept = np.cumsum(weights * begin, axis=-1)
+    end = np.full_like(begin, np.inf)
+    end[..., :-1] = np.where(arrived[..., 1:], begin[..., 1:], np.inf)
+    last = np.isinf(end)
+    # Of several segments without an end, all but the first have its slope and intercept.
+    height = slope * np.where(last, 0.0, end) - intercept
+    crosses = np.where(last, slope > 0, height >= thresholds) & arrived
+    place = np.argmax(crosses, axis=-1)[..., None]
+    chosen = (np.take_along_axis(each, place, axis=-1) for each in (slope, intercept, begin, end))
+    slope, intercept, begin, end = chosen
+    fires = np.take_along_axis(crosses, place, axis=-1)
+    crossing = (thresholds + intercept) / np.where(fires & (slope > 0), slope, 1.0)
+    crossing = np.clip(crossing, begin, end)
+    spikes = np.where(fires, offset + crossing, np.inf)[..., 0]
+    return spikes, np.asarray(offset + begin)[..., 0]
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,27 +114,17 @@ class SpikeTimeLayer:
     """A fully connected layer of neurons that fire once.
 
     `weights`: the slopes, per millisecond, that spikes add to the potential (neuron, input);
-    `thresholds`: positive thresholds of the potential (neuron,), or one for all; `delays`: delays
-    in milliseconds (neuron, input), or one for all.
+    `thresholds`: positive thresholds of the potential (neuron,).
     """
 
     weights: Numbers
     thresholds: Numbers
-    delays: Numbers = field(default_factory=lambda: np.zeros(()))
-
-    def __post_init__(self) -> None:
-        weights = np.asarray(self.weights, np.float64)
-        object.__setattr__(self, "weights", weights)
-        for name, shape in (("thresholds", weights.shape[:1]), ("delays", weights.shape)):
-            values = np.asarray(getattr(self, name), np.float64)
-            object.__setattr__(self, name, np.broadcast_to(values, shape))
 
     def spike_times(self, times: ArrayLike, dt: float | None = None) -> Numbers:
         """Return the layer's spike times; see `SpikeTimeNetwork.spike_times`."""
         if dt is None:
-            return first_crossings(times, self.weights, self.thresholds, self.delays)[0]
-        delays = np.rint(self.delays / dt) * dt
-        spikes, arrivals = first_crossings(times, self.weights, self.thresholds, delays)
+            return spike_times(times, self.weights, self.thresholds)
+        spikes, arrivals = first_crossings(times, self.weights, self.thresholds)
         # In the step in which its last causal input arrives a neuron does not integrate it yet.
         earliest = np.floor(arrivals / dt + _ROUNDING) + 1
         return np.asarray(np.maximum(np.ceil(spikes / dt - _ROUNDING), earliest) * dt)
@@ -140,12 +212,12 @@ class SpikeTimeNetwork:
 
         `values`: numbers (example, value).
         `dt`: a time step in milliseconds. The spikes of neurons then wait for the next multiple of
-            it, those of inputs and delays are rounded to the nearest one: the spike times of the
-            network of `to_network` in its own time steps. They equal those of Brian2 if dt is a
-            millisecond divided by a power of two, and weights and thresholds are on a dyadic grid;
-            otherwise a spike may differ by a step. Potentials that cross up to 1e-9 steps after a
-            step count as crossing in it. By default times are exact. A spike after `duration` is
-            given here, and does not come in a simulation, which has ended.
+            it, those of inputs are rounded to the nearest one: the spike times of the network of
+            `to_network` in its own time steps. They equal those of Brian2 if dt is a millisecond
+            divided by a power of two, and weights and thresholds are on a dyadic grid; otherwise a
+            spike may differ by a step. Potentials that cross up to 1e-9 steps after a step count as
+            crossing in it. By default times are exact. A spike after `duration` is given here, and
+            does not come in a simulation, which has ended.
         """
         times = self.encode(values)
         if dt is not None:
@@ -189,8 +261,14 @@ class SpikeTimeNetwork:
                 "task": {"kind": "regression", "outputs": len(self.layers[-1].weights)},
                 "encoder": {"kind": "first_spike"},
                 "decoder": {"kind": "first_spike", "scale": 1.0},
+                # A neuron fires once: it is refractory to the end of the presentation.
                 "layers": [
-                    self._described(f"layer{place}", layer)
+                    {
+                        "kind": "dense",
+                        "name": f"layer{place}",
+                        "units": len(layer.weights),
+                        "parameters": {"t_ref": f"{2 * self.duration!r}*ms"},
+                    }
                     for place, layer in enumerate(self.layers, start=1)
                 ],
             },
@@ -200,8 +278,6 @@ class SpikeTimeNetwork:
         for placed, layer in zip(config.placed, self.layers, strict=True):
             arrays[f"{placed.name}.weight"] = layer.weights
             arrays[f"{placed.name}.theta"] = layer.thresholds
-            if layer.delays.any():
-                arrays[f"{placed.name}.weight_delay"] = layer.delays / 1e3
         return Network(config, arrays)
 
     def images(self, values: ArrayLike, network: Network) -> Numbers:
@@ -210,20 +286,10 @@ class SpikeTimeNetwork:
         `values`: numbers (example, value); `network`: the network of `to_network`.
 
         Returns (example, 1, 1, input), in [0, 1].
-
-        Raises `NetworkError` if a spike would be before the start of a presentation, or in its last
-        step.
         """
         dt, steps = _timing(network)
         times = self.encode(values)
         places = np.rint(times / dt)
-        outside = (places < 0) | (places >= steps - 1)
-        if outside.any():
-            raise NetworkError(
-                "a spike is outside the presentation",
-                expected=f"from 0 to {(steps - 2) * dt:g} ms",
-                found=f"{times[outside].flat[0]:g} ms",
-            )
         return np.asarray(1.0 - places / (steps - 1))[:, None, None, :]
 
     def decode(self, outputs: ArrayLike, network: Network) -> Numbers:
@@ -260,18 +326,6 @@ class SpikeTimeNetwork:
 
     def _steps(self, dt: float) -> int:
         return math.ceil(self.duration / dt - _ROUNDING) + 1
-
-    def _described(self, name: str, layer: SpikeTimeLayer) -> dict[str, object]:
-        described: dict[str, object] = {
-            "kind": "dense",
-            "name": name,
-            "units": len(layer.weights),
-            # A neuron fires once: it is refractory to the end of the presentation.
-            "parameters": {"t_ref": f"{2 * self.duration!r}*ms"},
-        }
-        if layer.delays.any():
-            described["delay"] = ["0*ms", f"{float(layer.delays.max())!r}*ms"]
-        return described
 
 
 def _timing(network: Network) -> tuple[float, int]:

@@ -28,9 +28,9 @@ from experiments.spike_response import (
 FIRST, DT = 12.0, 2.0**-10
 
 
-def potential(t: NDArray[Any], times: Any, weights: Any, delays: Any = 0.0) -> NDArray[np.float64]:
+def potential(t: NDArray[Any], times: Any, weights: Any) -> NDArray[np.float64]:
     """Return the potential of one neuron at times t, straight from its definition."""
-    since = np.maximum(t[:, None] - np.asarray(times) - delays, 0)
+    since = np.maximum(t[:, None] - np.asarray(times), 0)
     return np.asarray(since @ np.asarray(weights))
 
 
@@ -48,25 +48,21 @@ def test_the_spike_time_jumps_as_an_inhibitory_input_crosses_the_first_spike() -
     assert after == 1.0
 
 
-@given(
-    seed=st.integers(0, 2**32), inputs=st.integers(1, 5), mixed=st.booleans(),
-    delayed=st.booleans(),
-)  # fmt: skip
-def test_times_are_those_of_a_fine_grid(seed: int, inputs: int, mixed: bool, delayed: bool) -> None:
+@given(seed=st.integers(0, 2**32), inputs=st.integers(1, 5), mixed=st.booleans())
+def test_times_are_those_of_a_fine_grid(seed: int, inputs: int, mixed: bool) -> None:
     draw = stream(seed, 0)
     times = 4 * draw.random(inputs)
     weights = draw.normal(size=inputs) if mixed else draw.random(inputs) + 0.1
-    delays = draw.random(inputs) if delayed else np.zeros(inputs)
     grid = np.arange(0, FIRST, DT)
-    heights = potential(grid, times, weights, delays)
-    fired = float(spike_times([times], [weights], [1.0], [delays])[0, 0])
+    heights = potential(grid, times, weights)
+    fired = float(spike_times([times], [weights], [1.0])[0, 0])
     reached = grid[heights >= 1.0]
     if not len(reached):
         # Between two points of the grid the potential may touch the threshold.
         assert fired > FIRST - DT or heights.max() > 1 - DT * np.abs(weights).sum()
         return
     assert fired <= reached[0]
-    exact = potential(np.array([fired]), times, weights, delays)[0]
+    exact = potential(np.array([fired]), times, weights)[0]
     assert exact == pytest.approx(1.0, abs=1e-12)
     assert (heights[grid < fired] < 1.0 + 1e-12).all()
 
@@ -145,14 +141,10 @@ def compiled(**changes: Any) -> SpikeTimeNetwork:
     return compile_relu(WEIGHTS, BIASES, low=-1.0, high=1.0, **changes)
 
 
-def delayed() -> SpikeTimeNetwork:
+def drawn() -> SpikeTimeNetwork:
     draw = stream(7, 0)
     layers = [
-        SpikeTimeLayer(
-            np.rint(draw.normal(size=(4, 3)) * 64) / 64 + 0.5,
-            np.ones(4),
-            np.rint(2 * draw.random((4, 3))),
-        ),
+        SpikeTimeLayer(np.rint(draw.normal(size=(4, 3)) * 64) / 64 + 0.5, np.ones(4)),
         SpikeTimeLayer(np.rint(draw.normal(size=(2, 4)) * 64) / 64 + 0.5, np.full(2, 2.0)),
     ]
     return SpikeTimeNetwork(tuple(layers), 60.0)
@@ -162,8 +154,8 @@ def delayed() -> SpikeTimeNetwork:
 @pytest.mark.parametrize("dt", [1.0, 0.25])
 @pytest.mark.parametrize(
     ("network", "values"),
-    [(compiled(bits=24), VALUES), (delayed(), 4 * (VALUES + 1))],
-    ids=["compiled", "delayed"],
+    [(compiled(bits=24), VALUES), (drawn(), 4 * (VALUES + 1))],
+    ids=["compiled", "drawn"],
 )
 def test_brian2_the_mirror_and_events_in_steps_agree(
     network: SpikeTimeNetwork, values: NDArray[np.float64], dt: float
@@ -192,7 +184,7 @@ def test_the_error_of_time_steps_shrinks_with_them() -> None:
 @pytest.mark.medium
 def test_a_neuron_fires_once() -> None:
     """A late excitatory spike would make it fire again."""
-    network = SpikeTimeNetwork((SpikeTimeLayer([[1.0, 1.0]], [1.0]),), 20.0)  # type: ignore[arg-type]
+    network = SpikeTimeNetwork((SpikeTimeLayer(np.ones((1, 2)), np.ones(1)),), 20.0)
     ordinary = network.to_network()
     result = bioae.simulate(ordinary, network.images([[0.0, 5.0]], ordinary), "numpy")
     assert result["layers/layer1"]["spike_time_ms"].to_numpy().tolist() == [1.0]
