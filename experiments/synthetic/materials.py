@@ -13,8 +13,6 @@ arXiv:2210.03515.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 from numpy.random import Generator
 from numpy.typing import ArrayLike, NDArray
@@ -50,76 +48,52 @@ _SPEED = 0.08
 _TURNING = 0.08
 
 
-@dataclass(frozen=True)
-class ElastoplasticHistory:
-    """The response of an elastoplastic material to a history of strain.
-
-    `stress`: the stress in MPa, shape ``(..., time)``; `plastic_strain`: the plastic strain, of the
-    same shape; `hardening_strain`: the accumulated plastic strain, which never decreases, of the
-    same shape.
-    """
-
-    stress: Numbers
-    plastic_strain: Numbers
-    hardening_strain: Numbers
-
-
-def elastoplastic_history(
-    strain: ArrayLike,
-    *,
-    young: float = YOUNG,
-    yield_stress: float = YIELD_STRESS,
-    hardening: float = HARDENING,
-) -> ElastoplasticHistory:
+def elastoplastic_history(strain: ArrayLike) -> tuple[Numbers, Numbers, Numbers]:
     """Integrate rate-independent plasticity with linear isotropic hardening by return mapping.
 
-    The stress is E (e - p) for a strain e and a plastic strain p. It never exceeds the yield stress
-    plus H a, where a is the accumulated plastic strain. Where an elastic step would exceed it, p
-    and a move by the excess divided by E + H, which is exact for a step of constant direction
-    (Simo & Hughes 1998, section 1.4). The material is undeformed before the first point.
+    The stress is E (e - p) for a strain e and a plastic strain p, where E is `YOUNG`. It never
+    exceeds `YIELD_STRESS` plus H a, where H is `HARDENING` and a the accumulated plastic strain.
+    Where an elastic step would exceed it, p and a move by the excess divided by E + H, which is
+    exact for a step of constant direction (Simo & Hughes 1998, section 1.4). The material is
+    undeformed before the first point.
 
-    `strain`: the strain at each point in time, shape ``(..., time)``; `young`, `yield_stress`,
-    `hardening`: e, the initial yield stress, and H, in MPa.
+    `strain`: the strain at each point in time, shape ``(..., time)``.
+
+    Returns the stress in MPa, the plastic strain, and the accumulated one, which never decreases,
+    of the same shape each.
     """
     strains = np.asarray(strain, np.float64)
     shape = strains.shape
     stress, plastic, accumulated = (np.empty(shape) for _ in range(3))
     p, a = np.zeros(shape[:-1]), np.zeros(shape[:-1])
     for n in range(shape[-1]):
-        trial = young * (strains[..., n] - p)
-        excess = np.abs(trial) - (yield_stress + hardening * a)
-        slip = np.maximum(excess, 0.0) / (young + hardening)
+        trial = YOUNG * (strains[..., n] - p)
+        excess = np.abs(trial) - (YIELD_STRESS + HARDENING * a)
+        slip = np.maximum(excess, 0.0) / (YOUNG + HARDENING)
         p, a = p + slip * np.sign(trial), a + slip
-        stress[..., n] = trial - young * slip * np.sign(trial)
+        stress[..., n] = trial - YOUNG * slip * np.sign(trial)
         plastic[..., n], accumulated[..., n] = p, a
-    return ElastoplasticHistory(stress, plastic, accumulated)
+    return stress, plastic, accumulated
 
 
-def ramberg_osgood_stress(
-    strain: ArrayLike,
-    yield_stress: ArrayLike = YIELD_STRESS,
-    *,
-    young: float = YOUNG,
-    exponent: float = EXPONENT,
-    offset: float = OFFSET,
-) -> Numbers:
+def ramberg_osgood_stress(strain: ArrayLike, yield_stress: ArrayLike) -> Numbers:
     """Solve the law of Ramberg and Osgood for the stress.
 
-    The stress s solves e = s / E + `offset` (s / `yield_stress`)^`exponent` for a strain e >= 0,
-    and is odd in e: the law of a nonlinear elastic material, which unloads as it was loaded.
+    The stress s solves e = s / `YOUNG` + `OFFSET` (s / `yield_stress`)^`EXPONENT` for a strain
+    e >= 0, and is odd in e: the law of a nonlinear elastic material, which unloads as it was
+    loaded.
 
-    The yield stress, in MPa as the stress and E, broadcasts with the strain; the exponent is at
-    least 1.
+    The yield stress, in MPa as the stress, broadcasts with the strain.
     """
     values = np.asarray(strain, np.float64)
     strains, limits = np.broadcast_arrays(np.abs(values), np.asarray(yield_stress, np.float64))
     # Either term alone bounds the stress from above. From there Newton's method descends to the
     # root of an increasing convex function without ever crossing it.
-    stress = np.minimum(young * strains, limits * (strains / offset) ** (1 / exponent))
+    stress = np.minimum(YOUNG * strains, limits * (strains / OFFSET) ** (1 / EXPONENT))
     for _ in range(60):
-        plastic = offset * (stress / limits) ** (exponent - 1)
-        residual = stress / young + plastic * stress / limits - strains
-        stress = np.maximum(stress - residual / (1 / young + exponent * plastic / limits), 0.0)
+        plastic = OFFSET * (stress / limits) ** (EXPONENT - 1)
+        residual = stress / YOUNG + plastic * stress / limits - strains
+        stress = np.maximum(stress - residual / (1 / YOUNG + EXPONENT * plastic / limits), 0.0)
     signed: Numbers = np.copysign(stress, values)
     return signed
 
@@ -192,6 +166,6 @@ def plasticity(examples: int, points: int = 50, *, seed: int = 0, split: Split =
     zigzag of `_paths`; the targets ``(example, time, 1)`` are the stresses divided by `STRESS`.
     """
     paths = _paths(examples, points, named_stream(seed, "plasticity", split))
-    history = elastoplastic_history(LARGEST_STRAIN * paths)
-    targets = history.stress[..., None] / STRESS
+    stress, *_ = elastoplastic_history(LARGEST_STRAIN * paths)
+    targets = stress[..., None] / STRESS
     return Data.of_signals(paths, targets=targets, name="plasticity", split=split)

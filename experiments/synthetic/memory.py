@@ -19,26 +19,25 @@ def store_recall(
     delay: int = 200,
     steps: int = 250,
     cue: int = 20,
-    neurons: int = 1,
     rate: float = 0.5,
     distractors: float = 0.5,
 ) -> Data:
     """Draw examples of the store-recall task of Bellec et al. (2018, arXiv:1803.09574).
 
-    Four populations of input neurons stand for the value 0, the value 1, the store cue and the
-    recall cue. The store cue and a value come together, for `cue` steps. After a delay comes the
-    recall cue, for as many steps, and the network is to name the value: the label. In the delay
-    further values come without a store cue; they are distractors, to be ignored. The signals are
-    probabilities of spikes: the encoder `frames` with ``random = true`` draws spikes from them.
+    Four input neurons stand for the value 0, the value 1, the store cue and the recall cue. The
+    store cue and a value come together, for `cue` steps. After a delay comes the recall cue, for as
+    many steps, and the network is to name the value: the label. In the delay further values come
+    without a store cue; they are distractors, to be ignored. The signals are probabilities of
+    spikes: the encoder `frames` with ``random = true`` draws spikes from them.
 
     Bellec et al. show a symbol in each window of 200 ms, and several stores and recalls in a
     sequence. Here are one of each, at a random onset that leaves room for both.
 
-    The channels (example, time, channel) are ordered by population, `neurons` each; an active one
-    has the value `rate`, a probability per step. Of `steps` points in time, `delay` are between the
-    end of the store cue and the start of the recall cue; a window of `cue` points among them shows
-    a random value with the probability `distractors`. Labels are equally probable. Two splits of a
-    seed are drawn independently; a short delay has few different signals, which both may have.
+    An active channel (example, time, channel) has the value `rate`, a probability per step. Of
+    `steps` points in time, `delay` are between the end of the store cue and the start of the recall
+    cue; a window of `cue` points among them shows a random value with the probability
+    `distractors`. Labels are equally probable. Two splits of a seed are drawn independently; a
+    short delay has few different signals, which both may have.
     """
     room = steps - 2 * cue - delay
     values = named_stream(seed, "store_recall", "values", split).integers(0, 2, examples)
@@ -57,7 +56,7 @@ def store_recall(
         for window in np.flatnonzero(shown[each]):
             active[each, end + window * cue : end + (window + 1) * cue, others[each, window]] = True
         active[each, end + delay : end + delay + cue, 3] = True
-    signals = (rate * np.repeat(active, neurons, axis=2)).astype(np.float32)
+    signals = (rate * active).astype(np.float32)
     return Data.of_signals(signals, labels=values, name="store_recall", split=split)
 
 

@@ -1,11 +1,11 @@
 """NK landscapes (Kauffman & Levin 1987): functions of binary genotypes of adjustable ruggedness.
 
 The fitness of a genotype of N loci is the mean of the contributions of its loci. The contribution
-of a locus depends on its own allele and on those of K other loci: it is looked up in a table of
-2^(K+1) numbers, drawn uniformly from [0, 1). The landscape is additive at K = 0, and fitnesses of
-different genotypes are independent at K = N - 1. Over landscapes, fitness has the mean 1/2 and the
-variance 1/(12 N), and its correlation between genotypes that differ in one locus is
-1 - (K + 1)/N (Weinberger 1990).
+of a locus depends on its own allele and on those of K other loci, drawn at random: it is looked up
+in a table of 2^(K+1) numbers, drawn uniformly from [0, 1). The landscape is additive at K = 0, and
+fitnesses of different genotypes are independent at K = N - 1. Over landscapes, fitness has the mean
+1/2 and the variance 1/(12 N), and its correlation between genotypes that differ in one locus is 1 -
+(K + 1)/N (Weinberger 1990).
 
 S. Kauffman, S. Levin, "Towards a general theory of adaptive walks on rugged landscapes", Journal of
 Theoretical Biology 128 (1987). E. Weinberger, "Correlated and uncorrelated fitness landscapes and
@@ -15,7 +15,6 @@ how to tell the difference", Biological Cybernetics 63 (1990).
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -23,16 +22,11 @@ from numpy.typing import ArrayLike, NDArray
 from bioae.datasets.data import Data
 from bioae.random import stream
 
-Neighbourhood = Literal["random", "cyclic"]
-
-#: Ways to choose the K other loci of a locus: at random, or the next K, cyclically.
-NEIGHBOURHOODS: tuple[Neighbourhood, ...] = ("random", "cyclic")
-
 #: Streams of random numbers, far from those of a network's weights, which are small numbers.
 _TABLES, _NEIGHBOURS, _GENOTYPES = range(2**41, 2**41 + 3)
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@dataclass(frozen=True, eq=False)
 class NKLandscape:
     """A landscape; make it with `nk_landscape`.
 
@@ -55,9 +49,6 @@ class NKLandscape:
     def epistasis(self) -> int:
         """The number of other loci on which a contribution depends, K."""
         return int(self.neighbours.shape[1]) - 1
-
-    def __repr__(self) -> str:
-        return f"NKLandscape(N={self.loci}, K={self.epistasis}, seed={self.seed})"
 
     def fitness(self, genotypes: ArrayLike) -> NDArray[np.float64]:
         """Return the mean of the contributions of the loci, shape ``(genotype,)``.
@@ -87,20 +78,15 @@ class NKLandscape:
         )
 
 
-def nk_landscape(
-    loci: int, epistasis: int, *, seed: int, neighbourhood: Neighbourhood = "random"
-) -> NKLandscape:
+def nk_landscape(loci: int, epistasis: int, *, seed: int) -> NKLandscape:
     """Draw a landscape.
 
     `loci`: the number of loci, N: 1 to 62.
     `epistasis`: the number of other loci on which the contribution of a locus depends, K: less than
-        N, and at most 20.
-    `neighbourhood`: whether these are drawn for each locus, uniformly and without repetition, or
-        are the K loci that follow it on a ring.
+        N, and at most 20. They are drawn for each locus, uniformly and without repetition.
     """
     steps = np.tile(np.arange(1, loci), (loci, 1))
-    if neighbourhood == "random":
-        steps = stream(seed, _NEIGHBOURS).permuted(steps, axis=1)
+    steps = stream(seed, _NEIGHBOURS).permuted(steps, axis=1)
     steps = np.hstack([np.zeros((loci, 1), np.int64), steps[:, :epistasis]])
     neighbours = (np.arange(loci)[:, None] + steps) % loci
     tables = stream(seed, _TABLES).random((loci, 2 ** (epistasis + 1)))

@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from scipy.optimize import minimize_scalar
 
 from bioae.datasets import Data
 from experiments.synthetic import genz, nk_landscape, ring_fields
 from experiments.synthetic.fields import erf_covariance, ring_covariance
-from experiments.synthetic.functions import genz_values
-from experiments.synthetic.nk import NEIGHBOURHOODS, Neighbourhood, NKLandscape
+from experiments.synthetic.nk import NKLandscape
 
 
 def measured(fields: Data, label: int) -> tuple[np.ndarray[Any, Any], int]:
@@ -58,31 +58,24 @@ def test_both_kinds_of_fields_have_the_same_covariance(gain: float, gaussian: bo
         np.testing.assert_allclose(lags, expected, atol=5 * math.sqrt(2 / count))
 
 
-A, U = np.array([1.0, 2.0]), np.array([0.25, 0.5])
-
-
-@pytest.mark.parametrize(
-    ("family", "expected"),
-    [
-        ("oscillatory", [0.0, np.cos(np.pi / 2 + 1 + 1)]),
-        ("gaussian", [np.exp(-(0.0625 + 1.0)), np.exp(-0.5625)]),
-        ("continuous", [np.exp(-1.25), np.exp(-0.75)]),
-    ],
-)
-def test_values(family: Any, expected: list[float]) -> None:
-    points = np.array([[0.0, 0.0], [1.0, 0.5]])
-    np.testing.assert_allclose(genz_values(points, A, U, family), expected, atol=1e-15)
-
-
-@pytest.mark.parametrize("difficulty", [0.5, 3.0])
-def test_the_difficulty_is_the_sum_of_the_coefficients(difficulty: float) -> None:
-    """The logarithm of a Gaussian is a polynomial, whose quadratic terms are -a^2."""
-    drawn = genz(60, inputs=3, seed=2, family="gaussian", difficulty=difficulty)
+def test_values_of_a_plane_wave_whose_coefficients_have_the_sum_4() -> None:
+    """``cos(2 pi u + a x)`` is a linear function of the cosine and the sine of ``a x``."""
+    drawn = genz(60, inputs=2, seed=2)
     points = drawn.values[:, 0, 0]
-    terms = np.hstack([points**2, points, np.ones((60, 1))])
     assert drawn.targets is not None
-    fitted = np.linalg.lstsq(terms, -np.log(drawn.targets[:, 0]))[0]
-    assert np.sqrt(fitted[:3]).sum() == pytest.approx(difficulty)
+
+    def wave(first: float) -> tuple[NDArray[np.float64], float]:
+        phases = points @ [first, 4.0 - first]
+        terms = np.column_stack([np.cos(phases), np.sin(phases)])
+        fitted, (error,), *_ = np.linalg.lstsq(terms, drawn.targets[:, 0])
+        return fitted, float(error)
+
+    near = min(np.linspace(0.1, 3.9, 381), key=lambda first: wave(first)[1])
+    bounds = (near - 0.01, near + 0.01)
+    found = minimize_scalar(lambda first: wave(first)[1], bounds=bounds, method="bounded")
+    factors, error = wave(found.x)
+    assert error < 1e-9
+    assert np.hypot(*factors) == pytest.approx(1.0, abs=1e-5)
 
 
 SHAPES = [(1, 0), (6, 0), (6, 2), (6, 5), (8, 3)]
@@ -104,10 +97,9 @@ def by_loops(landscape: NKLandscape, genotype: tuple[int, ...]) -> float:
     return total / len(genotype)
 
 
-@pytest.mark.parametrize("neighbourhood", NEIGHBOURHOODS)
 @pytest.mark.parametrize(("loci", "epistasis"), SHAPES)
-def test_fitness_is_that_of_a_loop(loci: int, epistasis: int, neighbourhood: Neighbourhood) -> None:
-    landscape = nk_landscape(loci, epistasis, seed=3, neighbourhood=neighbourhood)
+def test_fitness_is_that_of_a_loop(loci: int, epistasis: int) -> None:
+    landscape = nk_landscape(loci, epistasis, seed=3)
     every = list(itertools.product((0, 1), repeat=loci))
     expected = [by_loops(landscape, genotype) for genotype in every]
     np.testing.assert_allclose(landscape.fitness(every), expected, rtol=1e-14)
@@ -115,15 +107,11 @@ def test_fitness_is_that_of_a_loop(loci: int, epistasis: int, neighbourhood: Nei
 
 
 @pytest.mark.medium
-@pytest.mark.parametrize("neighbourhood", NEIGHBOURHOODS)
 @pytest.mark.parametrize("epistasis", [0, 2, 5, 7])
-def test_moments_and_correlation_of_mutants(epistasis: int, neighbourhood: Neighbourhood) -> None:
+def test_moments_and_correlation_of_mutants(epistasis: int) -> None:
     """Weinberger (1990): correlation 1 - (K + 1)/N, mean 1/2 and variance 1/(12 N)."""
     loci, landscapes = 8, 1500
-    drawn = (
-        nk_landscape(loci, epistasis, seed=seed, neighbourhood=neighbourhood)
-        for seed in range(landscapes)
-    )
+    drawn = (nk_landscape(loci, epistasis, seed=seed) for seed in range(landscapes))
     fitness = np.stack([each.fitness(genotypes(loci)) for each in drawn])
     variance = 1 / (12 * loci)
     assert fitness.mean() == pytest.approx(0.5, abs=4 * np.sqrt(variance / landscapes))
@@ -135,7 +123,6 @@ def test_moments_and_correlation_of_mutants(epistasis: int, neighbourhood: Neigh
 
 def test_a_sample_has_different_genotypes_and_their_fitness() -> None:
     landscape = nk_landscape(6, 2, seed=2)
-    assert repr(landscape) == "NKLandscape(N=6, K=2, seed=2)"
     drawn = landscape.sample(64)
     assert drawn.name == "nk-6-2-2"
     assert drawn.as_float().shape == (64, 1, 6)
