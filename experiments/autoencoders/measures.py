@@ -183,7 +183,7 @@ def conventional(fitted: Trained, images: Data, few: Data, seed: int) -> dict[st
     numbers = {
         "error": fitted.summary["test_sum_squared_error"],
         "presentations": fitted.records[-1]["presentations"],
-        **noise_errors(few, seed, lambda noisy, _: baseline.reconstruct(noisy)),
+        **noise_errors(few, seed, lambda noisy, _: baseline.predict(noisy)),
     }
     if not latents.shape[1]:
         return numbers

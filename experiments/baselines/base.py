@@ -40,10 +40,6 @@ class Baseline(ABC):
         parts = [self._predict(part) for part in self._parts(data)]
         return np.concatenate(parts).reshape(-1, *self.network.output_shape)
 
-    def reconstruct(self, images: Data | ArrayLike) -> NDArray[np.float64]:
-        """Reconstruct images (example, channel, y, x), of a network of this task."""
-        return self.predict(images)
-
     def latent(self, images: Data | ArrayLike) -> NDArray[np.float64]:
         """Return the latent numbers of images, from which they are reconstructed.
 
@@ -106,7 +102,7 @@ class Linear(Baseline):
         if components > len(flat):
             raise DataError(
                 "there are fewer training images than principal components",
-                where="baseline.components",
+                where="baseline",
                 expected=f"at most {len(flat)}",
                 found=str(components),
             )

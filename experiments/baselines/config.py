@@ -5,12 +5,11 @@ This file imports no PyTorch.
 
 from __future__ import annotations
 
-import math
 from typing import Annotated, Literal, NamedTuple
 
 from pydantic import BeforeValidator, Field
 
-from bioae.fields import Size, Table
+from bioae.fields import Table
 from bioae.networks.config import NetworkConfig
 from bioae.networks.encoders import Frames
 from bioae.networks.layer_base import LayerBase, Shape
@@ -23,12 +22,11 @@ ActivationName = Literal["relu", "tanh", "erf"]
 class TrainedKind(Table):
     """Keys of the kinds that have the layers of the network, and are trained.
 
-    `output`: the activation function of the last layer; `bias`: whether all layers with weights
-    have biases; false: those of which the network's description says so; `initial`: a file of
-    arrays to start from, by names such as ``LAYER.weight``; the others are drawn.
+    The last layer is linear. `bias`: whether all layers with weights have biases; false: those of
+    which the network's description says so; `initial`: a file of arrays to start from, by names
+    such as ``LAYER.weight``; the others are drawn.
     """
 
-    output: Literal["linear", "sigmoid"] = "linear"
     bias: bool = True
     initial: str | None = None
 
@@ -62,21 +60,16 @@ class FeedforwardKind(TrainedKind):
 
 
 class RecurrentKind(TrainedKind):
-    """A recurrent network for signals: dense layers with ``recurrent = true`` have a `cell`.
-
-    `activation` is that of the other layers, but of the last one.
-    """
+    """A recurrent network for signals: dense layers with ``recurrent = true`` have a `cell`."""
 
     kind: Literal["recurrent"] = "recurrent"
     cell: Literal["relu", "tanh", "lstm", "slstm"] = "tanh"
-    activation: ActivationName = "relu"
 
 
 class PcaKind(Table):
-    """The first principal components of the training images; as many as latent units by default."""
+    """The first principal components of the training images, as many as latent units."""
 
     kind: Literal["pca"] = "pca"
-    components: Size | None = None
 
 
 class MeanImageKind(Table):
@@ -125,13 +118,6 @@ class BaselineConfig(GradientConfig):
     """
 
     baseline: Kind
-
-    @property
-    def components(self) -> int:
-        """The number of principal components."""
-        if isinstance(self.baseline, PcaKind) and self.baseline.components is not None:
-            return self.baseline.components
-        return math.prod(self.latent.shape)
 
     @property
     def latent(self) -> Place:

@@ -19,7 +19,6 @@ from experiments.baselines.config import (
     BaselineConfig,
     FeedforwardKind,
     Place,
-    RecurrentKind,
     TrainedKind,
     places,
 )
@@ -29,7 +28,6 @@ ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "relu": torch.relu,
     "tanh": torch.tanh,
     "erf": lambda sums: torch.erf(sums / math.sqrt(2.0)),
-    "sigmoid": torch.sigmoid,
     "linear": lambda sums: sums,
 }
 
@@ -162,10 +160,9 @@ class ConventionalModule(nn.Module):
     def _activations(self) -> dict[str, str]:
         """Return the name of the activation function of each layer, by name."""
         kind = self.config.baseline
-        assert isinstance(kind, TrainedKind)
-        hidden = kind.activation if isinstance(kind, FeedforwardKind | RecurrentKind) else "relu"
+        hidden = kind.activation if isinstance(kind, FeedforwardKind) else "relu"
         names: dict[str, str] = {place.layer.name: hidden for place in self.places}
-        return names | {self.places[-1].layer.name: kind.output}
+        return names | {self.places[-1].layer.name: "linear"}
 
     def _activate(self, name: str, sums: Tensor) -> Tensor:
         return ACTIVATIONS[self.activations[name]](sums)

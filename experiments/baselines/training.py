@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any, ClassVar
@@ -112,7 +113,7 @@ class _FittedOnce(Trainer):
         if isinstance(kind, ZeroKind):
             self._fitted = Linear.zero(network)
         else:
-            components = self.config.components if isinstance(kind, PcaKind) else 0
+            components = math.prod(self.config.latent.shape) if isinstance(kind, PcaKind) else 0
             self._fitted = Linear.fitted(network, values_of(network, self.data.train), components)
         scores = _scores(self._fitted, self.data.validation, "validation")
         self.records = [{"epoch": 1, "presentations": examples, **scores}]

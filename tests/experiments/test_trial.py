@@ -51,7 +51,7 @@ def run(trial):
     pca = trial.baseline({**tables, "baseline": "pca"}, "pca", share=True)
     assert pca.network.latent(digits).shape == (20, 8)
     assert [each["presentations"] for each in result.records] == [50, 100][: len(result.records)]
-    error = ((result.network.reconstruct(digits) - digits.as_float()) ** 2).sum() / 20
+    error = ((result.network.predict(digits) - digits.as_float()) ** 2).sum() / 20
     assert np.isclose(error, result.summary["test_sum_squared_error"], rtol=1e-5)
     return {"score": float(error), "spikes": 1}
 

@@ -55,7 +55,7 @@ def test_shapes_of_the_presets(preset: str, kind: str) -> None:
 
 def test_the_strided_network_against_modules_of_torch() -> None:
     """The same weights in the classes of torch.nn, without anything of ours."""
-    autoencoder = module({"preset": "strided"}, {"kind": "autoencoder", "output": "sigmoid"})
+    autoencoder = module({"preset": "strided"})
     generator = torch.Generator().manual_seed(0)
     with torch.no_grad():
         for name, each in autoencoder.arrays.items():
@@ -65,7 +65,7 @@ def test_the_strided_network_against_modules_of_torch() -> None:
         nn.Conv2d(1, 16, 5, 2), nn.ReLU(), nn.Conv2d(16, 32, 5, 2), nn.ReLU(), nn.Flatten(),
         nn.Linear(512, 100), nn.ReLU(), nn.Linear(100, 512), nn.ReLU(), nn.Unflatten(1, (32, 4, 4)),
         nn.ConvTranspose2d(32, 16, 5, 2, output_padding=1), nn.ReLU(),
-        nn.ConvTranspose2d(16, 1, 5, 2, output_padding=1), nn.Sigmoid(),
+        nn.ConvTranspose2d(16, 1, 5, 2, output_padding=1),
     )  # fmt: skip
     parameters = [*oracle.parameters()]
     assert len(parameters) == len(autoencoder.arrays) == 12
@@ -117,9 +117,10 @@ def data(tmp_path: Path) -> Path:
     return write_arrays(tmp_path / "images.npz", images=correlated(120))
 
 
-def run(data: Path, out: Path, kind: Any, **training: Any) -> Trained:
+def run(data: Path, out: Path, kind: str, latent: int = LATENT) -> Trained:
+    layers = [dense("latent", latent), *NETWORK["layers"][1:]]
     tables = {
-        "baseline": kind, "network": NETWORK, "training": training,
+        "baseline": kind, "network": NETWORK | {"layers": layers},
         "data": {"name": str(data), "validation": 20},
     }  # fmt: skip
     return train_baseline(tables, out)
@@ -139,7 +140,7 @@ def test_components_are_the_optimum_of_the_singular_values(count: int) -> None:
     errors = []
     for components in range(min(count - 1, 20)):
         found = Linear.fitted(config, images, components)
-        error = squares(found.reconstruct(images), images)
+        error = squares(found.predict(images), images)
         assert error == pytest.approx((singular[components:] ** 2).sum() / count, rel=1e-6)
         assert found.latent(images).shape == (count, components)
         errors.append(error)
@@ -152,9 +153,9 @@ def test_zero_and_the_mean_of_training_images(data: Path, tmp_path: Path) -> Non
     images = correlated(120)
     zero = run(data, tmp_path / "zero", "zero")
     mean = run(data, tmp_path / "mean", "mean_image")
-    assert not zero.network.reconstruct(images).any()
+    assert not zero.network.predict(images).any()
     assert zero.summary["test_sum_squared_error"] == pytest.approx((images**2).sum() / 120)
-    predicted = mean.network.reconstruct(images[:2])
+    predicted = mean.network.predict(images[:2])
     assert predicted.shape == (2, *SHAPE)
     assert np.array_equal(predicted[0], predicted[1])
     # 20 images are held out.
@@ -165,12 +166,11 @@ def test_zero_and_the_mean_of_training_images(data: Path, tmp_path: Path) -> Non
 
 
 def test_the_number_of_components_is_that_of_latent_neurons(data: Path, tmp_path: Path) -> None:
-    latent = run(data, tmp_path / "latent", "pca")
-    five = run(data, tmp_path / "five", {"kind": "pca", "components": 5})
-    assert latent.network.latent(correlated(7)).shape == (7, LATENT)
+    three, five = (run(data, tmp_path / str(latent), "pca", latent) for latent in (3, 5))
+    assert three.network.latent(correlated(7)).shape == (7, 3)
     assert five.network.latent(correlated(7)).shape == (7, 5)
-    errors = [each.summary["validation_sum_squared_error"] for each in (five, latent)]
+    errors = [each.summary["validation_sum_squared_error"] for each in (five, three)]
     assert errors[0] < errors[1]
     again = load_baseline(five.model)
     images = pictures(3, *SHAPE)
-    assert np.array_equal(again.reconstruct(images), five.network.reconstruct(images))
+    assert np.array_equal(again.predict(images), five.network.predict(images))

@@ -70,11 +70,11 @@ def test_files_and_metrics(data: Path, tmp_path: Path) -> None:
     best = min(lines, key=lambda line: line["validation_sum_squared_error"])
     assert test["epoch"] == best["epoch"]
     images = pictures(26, 1, 6, 6)
-    error = ((straight.network.reconstruct(images) - images) ** 2).sum() / 26
+    error = ((straight.network.predict(images) - images) ** 2).sum() / 26
     assert test["test_sum_squared_error"] == pytest.approx(error, rel=1e-5)
     assert straight.summary["test_sum_squared_error"] == test["test_sum_squared_error"]
     again = load_baseline(straight.model)
-    assert np.array_equal(again.reconstruct(images), straight.network.reconstruct(images))
+    assert np.array_equal(again.predict(images), straight.network.predict(images))
     latent = again.latent(images)
     assert latent.shape == (26, 4)
     assert np.array_equal(latent, straight.network.latent(images))
@@ -91,7 +91,7 @@ def test_every_kind_has_the_same_files(data: Path, tmp_path: Path, kind: str) ->
     text = (tmp_path / "run/config.toml").read_text()
     assert BaselineConfig.from_mapping(plain).to_toml() == text
     # Arrays without an axis of channels are images, too; numbers in another size are not.
-    assert result.network.reconstruct(pictures(2, 6, 6)).shape == (2, 1, 6, 6)
+    assert result.network.predict(pictures(2, 6, 6)).shape == (2, 1, 6, 6)
     with pytest.raises(DataError, match="do not fit the network"):
         result.network.latent(pictures(2, 1, 5, 6))
 
