@@ -9,7 +9,7 @@ from typing import Annotated, Literal, NamedTuple
 
 from pydantic import BeforeValidator, Field
 
-from bioae.fields import Table
+from bioae.fields import Size, Table
 from bioae.networks.config import NetworkConfig
 from bioae.networks.encoders import Frames
 from bioae.networks.layer_base import LayerBase, Shape

@@ -28,6 +28,7 @@ ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "relu": torch.relu,
     "tanh": torch.tanh,
     "erf": lambda sums: torch.erf(sums / math.sqrt(2.0)),
+    "sigmoid": torch.sigmoid,
     "linear": lambda sums: sums,
 }
 
