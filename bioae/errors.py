@@ -25,24 +25,6 @@ if TYPE_CHECKING:
 
     from pydantic import BaseModel, ValidationError
 
-__all__ = [
-    "ArtefactError",
-    "BioaeError",
-    "Complaint",
-    "DataError",
-    "InputError",
-    "LibraryError",
-    "ModelError",
-    "NetworkError",
-    "OutputError",
-    "ResultError",
-    "TargetError",
-    "describe",
-    "did_you_mean",
-    "key_path",
-    "shortened",
-]
-
 
 class BioaeError(Exception):
     """An error in one line: the problem, its place, and its solution.

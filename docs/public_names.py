@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import ast
 import importlib
 import pkgutil
 from collections import Counter
 from collections.abc import Iterator
 from functools import cache
-from inspect import isclass, isfunction, ismodule
+from inspect import getsource, isclass, isfunction, ismodule
+from types import ModuleType
 from typing import Any
 
 #: Packages whose exports are public. A name that several export is documented in the first.
@@ -17,6 +19,7 @@ PACKAGES = (
     "bioae.networks",
     "bioae.networks.artefact",
     "bioae.networks.layers",
+    "bioae.networks.layer_base",
     "bioae.networks.encoders",
     "bioae.networks.decoders",
     "bioae.networks.tasks",
@@ -43,6 +46,14 @@ PACKAGES = (
     "bioae.errors",
     "bioae.sklearn",
 )
+
+#: Names of these modules that others of bioae use, and no user.
+_INTERNAL = {
+    "bioae.networks.layer_base": "DelayField ENCODER Index Initial NAME PopulationBase "
+    "ProjectionBase as_texts",
+    "bioae.networks.decoders": "Array",
+    "bioae.networks.tasks": "Shape",
+}
 
 #: Types that signatures name and that no package exports.
 TYPES = (
@@ -72,6 +83,7 @@ TYPES = (
     "bioae.networks.schedule.Schedule",
     "bioae.networks.schedule.ScheduleName",
     "bioae.networks.schedule.Timing",
+    "bioae.networks.encoder_base.EncoderBase",
     "bioae.networks.encoder_base.TimedEncoder",
     "bioae.networks.encoder_base.ValueEncoder",
     "bioae.networks.tasks.TargetField",
@@ -138,10 +150,19 @@ def exports() -> Iterator[tuple[str, Any]]:
     """Yield each public name with its value, in the order of `PACKAGES`, without packages."""
     for package in PACKAGES:
         module = importlib.import_module(package)
-        for name in module.__all__:
+        internal = _INTERNAL.get(package, "").split()
+        for name in getattr(module, "__all__", None) or _defined(module):
             value = getattr(module, name)
-            if not ismodule(value):
+            if not ismodule(value) and name not in internal:
                 yield f"{package}.{name}", value
+
+
+def _defined(module: ModuleType) -> Iterator[str]:
+    """Yield the names without a leading underscore that a module defines at its top level."""
+    for node in ast.parse(getsource(module)).body:
+        targets = getattr(node, "targets", [getattr(node, "target", node)])
+        names = (getattr(each, "name", getattr(each, "id", "_")) for each in targets)
+        yield from (name for name in names if not name.startswith("_"))
 
 
 def definition(value: Any) -> str | None:

@@ -21,19 +21,6 @@ from pydantic import Field
 
 from bioae.fields import Positive, Size, Table
 
-__all__ = [
-    "CountDecoder",
-    "Decoder",
-    "FirstSpikeDecoder",
-    "LastDecoder",
-    "MaxDecoder",
-    "MeanDecoder",
-    "PopulationDecoder",
-    "Reads",
-    "SummedSoftmaxDecoder",
-    "TrajectoryDecoder",
-]
-
 Array = Any
 
 #: What is decoded: U, the numbers of spikes, or the steps from the first spike on.

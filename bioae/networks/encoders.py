@@ -21,17 +21,6 @@ from pydantic import Field, Strict, model_validator
 from bioae.fields import Positive, Size
 from bioae.networks.encoder_base import Drive, EncoderBase, TimedEncoder, ValueEncoder, on_grid
 
-__all__ = [
-    "Bernoulli",
-    "ConstantCurrent",
-    "Encoder",
-    "EncoderBase",
-    "FirstSpike",
-    "Frames",
-    "LevelCrossing",
-    "Population",
-]
-
 
 class Bernoulli(EncoderBase):
     """Bernoulli spikes: at each step a pixel x emits a spike with probability ``rate * x``."""

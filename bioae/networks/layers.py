@@ -12,35 +12,12 @@ from pydantic import Field, Strict, model_validator
 
 from bioae.fields import Count, Natural, Positive, Size
 from bioae.networks.layer_base import (
-    Background,
     Connections,
-    Delay,
     Index,
     LayerBase,
     Shape,
-    Spread,
     all_to_all,
-    as_text,
 )
-
-__all__ = [
-    "AvgPool2d",
-    "Background",
-    "Connections",
-    "Conv2d",
-    "ConvTranspose2d",
-    "Delay",
-    "Dense",
-    "Layer",
-    "LayerBase",
-    "Pool2d",
-    "Shape",
-    "Sparse",
-    "Spread",
-    "SumPool2d",
-    "all_to_all",
-    "as_text",
-]
 
 
 class _Neurons(LayerBase):

@@ -23,19 +23,6 @@ from bioae.networks.schedule import points_in
 if TYPE_CHECKING:
     from bioae.datasets import Data
 
-__all__ = [
-    "Classification",
-    "Direction",
-    "LossName",
-    "Rates",
-    "Reconstruction",
-    "Regression",
-    "Representation",
-    "ScoreName",
-    "Sequence",
-    "Task",
-]
-
 Shape = tuple[int, ...]
 
 #: The losses, see `bioae.trainers.training.losses`.
