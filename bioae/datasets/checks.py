@@ -5,14 +5,15 @@ All raise `DataError`, which names `where` the array comes from.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from pathlib import Path
-from typing import Any, ClassVar, Self
+import math
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from bioae.checks import any_array
+from bioae.datasets.hdf5_files import StoredArray
 from bioae.errors import DataError, shortened
 from bioae.units import has_unit
 
@@ -22,37 +23,6 @@ _LARGEST_WHOLE = 2**63 - 1
 _BLOCK = 2**22  # numbers of signals that are checked at a time
 #: The largest magnitude of a signal, so that its products with gains stay finite in 32 bits.
 _LARGEST = 1e12
-
-
-class FileArray:
-    """Base of arrays in files: shape and type are known before `numpy.asarray` reads the values."""
-
-    path: Path
-    name: str
-    shape: tuple[int, ...]
-    dtype: np.dtype[Any]
-
-    #: Whether data hold the array itself, and read its rows where they are used.
-    lazy: ClassVar[bool] = False
-
-    def __len__(self) -> int:
-        return self.shape[0]
-
-    def __getitem__(self, key: Any) -> Any:
-        """Select rows."""
-        raise NotImplementedError
-
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
-        """Read the values."""
-        raise NotImplementedError
-
-    def blocks(self, numbers: int) -> Iterator[tuple[tuple[int, ...], NDArray[Any]]]:
-        """Read all values in blocks of at most `numbers` values, each with its place."""
-        raise NotImplementedError
-
-    def with_channel(self) -> Self:
-        """Return the array with a last axis of length 1."""
-        raise NotImplementedError
 
 
 def as_array(source: Any, where: str) -> NDArray[Any]:
@@ -87,29 +57,10 @@ def stack(arrays: Sequence[NDArray[Any]], where: str) -> NDArray[Any]:
     return np.stack(arrays)
 
 
-def as_declared(array: ArrayLike | FileArray, where: str) -> NDArray[Any] | FileArray:
-    """Return an array of NumPy, or one in a file unread; `numpy.asarray` reads its values."""
-    return array if isinstance(array, FileArray) else as_array(array, where)
-
-
-def misfit(what: str, where: str, expected: str, array: NDArray[Any] | FileArray) -> DataError:
+def misfit(what: str, where: str, expected: str, array: NDArray[Any]) -> DataError:
     """Return the error for an array of another type or shape."""
     found = f"the type {array.dtype}, shape {array.shape}"
     return DataError(what, where=where, expected=expected, found=found)
-
-
-def check_image_shape(shape: tuple[int, ...], where: str) -> tuple[int, ...]:
-    """Check the shape of an array of images, and return that of an image, (channel, y, x)."""
-    expected = "(example, y, x) or (example, channel, y, x)"
-    flat = "Reshape flat images to (example, y, x); a single image is image[None]"
-    _check_axes(shape, (3, 4), where, expected, flat if len(shape) == 2 else None)
-    return shape[1:] if len(shape) == 4 else (1, *shape[1:])
-
-
-def check_signal_shape(shape: tuple[int, ...], where: str) -> tuple[int, int]:
-    """Check the shape of an array of signals, and return the points in time and the channels."""
-    _check_axes(shape, (2, 3), where, "(example, time, channel), or (example, time) of one channel")
-    return shape[1], shape[2] if len(shape) == 3 else 1
 
 
 def _check_axes(
@@ -126,16 +77,17 @@ def _check_axes(
 
 
 def check_pixels(
-    array: ArrayLike | FileArray, where: str, white: float | None = None
+    array: ArrayLike, where: str, white: float | None = None
 ) -> NDArray[np.uint8] | NDArray[np.float64]:
     """Return images (example, channel, y, x) as bytes, or as numbers in [0, 1].
 
     See `Data.of_images`. A largest byte of 1 raises: it probably means white, not 1/255.
     """
-    declared = as_declared(array, where)
-    check_image_shape(declared.shape, where)
-    _check_numeric(declared, where, "bytes from 0 to 255, or numbers in [0, 1]")
-    pixels = np.asarray(declared)
+    pixels = as_array(array, where)
+    expected = "(example, y, x) or (example, channel, y, x)"
+    flat = "Reshape flat images to (example, y, x); a single image is image[None]"
+    _check_axes(pixels.shape, (3, 4), where, expected, flat if pixels.ndim == 2 else None)
+    _check_numeric(pixels, where, "bytes from 0 to 255, or numbers in [0, 1]")
     pixels = pixels[:, None] if pixels.ndim == 3 else pixels
     if white is not None:
         _check_range(pixels, white, where)
@@ -166,37 +118,33 @@ def _check_range(pixels: NDArray[Any], white: float, where: str) -> None:
     )  # fmt: skip
 
 
-def check_signals(array: ArrayLike | FileArray, where: str) -> NDArray[Any] | FileArray:
+def check_signals(array: ArrayLike | StoredArray, where: str) -> NDArray[Any] | StoredArray:
     """Return signals (example, time, channel): finite numbers of at most 1e12, checked by blocks.
 
-    Those of one channel may have the shape (example, time). Lazy arrays stay in their files.
+    Those of one channel may have the shape (example, time). Arrays in HDF5 files stay there.
     """
-    declared = as_declared(array, where)
-    check_signal_shape(declared.shape, where)
-    _check_numeric(declared, where, "real numbers")
-    if isinstance(declared, FileArray) and declared.lazy:
-        for place, block in declared.blocks(_BLOCK):
-            _check_values(block, place, where)
-        return declared if len(declared.shape) == 3 else declared.with_channel()
-    signals = np.asarray(declared)
-    _check_values(signals, (0, 0, 0), where)
-    return signals if signals.ndim == 3 else signals[..., None]
-
-
-def _check_values(block: NDArray[Any], place: tuple[int, ...], where: str) -> None:
-    """Check a block of signals, whose first number has a place in the whole array."""
-    flat = block.reshape(-1)
-    for start in range(0, len(flat), _BLOCK):
-        inside = np.abs(flat[start : start + _BLOCK].astype(np.float64)) <= _LARGEST
+    signals = array if isinstance(array, StoredArray) else as_array(array, where)
+    shape = signals.shape
+    expected = "(example, time, channel), or (example, time) of one channel"
+    _check_axes(shape, (2, 3), where, expected)
+    _check_numeric(signals, where, "real numbers")
+    piece = signals.piece if isinstance(signals, StoredArray) else 1
+    rows = piece * max(1, _BLOCK // (piece * math.prod(shape[1:])))
+    for start in range(0, len(signals), rows):
+        block = np.asarray(signals[start : start + rows])
+        inside = np.abs(block.astype(np.float64)) <= _LARGEST
         if inside.all():  # NaN compares false
             continue
-        first = np.unravel_index(start + int(np.argmin(inside)), block.shape)
-        numbers = [int(at) + begin for at, begin in zip(first, place, strict=False)]
+        first = np.unravel_index(np.argmin(inside), block.shape)
+        place = [start + first[0], *first[1:], 0]
         raise DataError(
             "a value does not fit", where=where,
             expected=f"finite numbers of a magnitude of at most {_LARGEST:g}",
-            found=_placed(block[first], [*numbers, 0], ("example", "time", "channel")),
+            found=_placed(block[first], place, ("example", "time", "channel")),
         )  # fmt: skip
+    if len(shape) == 3:
+        return signals
+    return signals.with_channel() if isinstance(signals, StoredArray) else signals[..., None]
 
 
 def _placed(value: Any, place: Any, axes: tuple[str, ...]) -> str:
@@ -204,19 +152,18 @@ def _placed(value: Any, place: Any, axes: tuple[str, ...]) -> str:
     return f"{value} at {', '.join(numbered)}"
 
 
-def _check_numeric(array: NDArray[Any] | FileArray, where: str, expected: str) -> None:
+def _check_numeric(array: NDArray[Any] | StoredArray, where: str, expected: str) -> None:
     if array.dtype.kind not in "buif":
         found = f"the type {array.dtype}"
         raise DataError("values must be numbers", where=where, expected=expected, found=found)
 
 
-def check_indices(array: ArrayLike | FileArray, examples: int, where: str) -> NDArray[np.int64]:
+def check_indices(array: ArrayLike, examples: int, where: str) -> NDArray[np.int64]:
     """Return the numbers of examples, which key their random input: all differ."""
-    declared = array if isinstance(array, FileArray) else any_array(array)
+    numbers = any_array(array)
     expected, what = f"{examples} different whole numbers, 0 or more", "the indices do not fit"
-    if declared.dtype.kind not in "iu" or declared.shape != (examples,):
-        raise misfit(what, where, expected, declared)
-    numbers = np.asarray(declared)
+    if numbers.dtype.kind not in "iu" or numbers.shape != (examples,):
+        raise misfit(what, where, expected, numbers)
     distinct = len(np.unique(numbers))
     if distinct != examples or numbers.min() < 0 or numbers.max() > _LARGEST_WHOLE:
         found = f"{distinct} different ones from {numbers.min()} to {numbers.max()}"
@@ -224,17 +171,16 @@ def check_indices(array: ArrayLike | FileArray, examples: int, where: str) -> ND
     return numbers.astype(np.int64)
 
 
-def check_labels(array: ArrayLike | FileArray, examples: int, where: str) -> NDArray[np.int64]:
+def check_labels(array: ArrayLike, examples: int, where: str) -> NDArray[np.int64]:
     """Return the labels of examples, one whole number for each."""
-    declared = as_declared(array, where)
-    if declared.dtype.kind in "OUST" and declared.shape == (examples,):
+    labels = as_array(array, where)
+    if labels.dtype.kind in "OUST" and labels.shape == (examples,):
         what, hint = "the labels are names of classes", "numpy.unique(labels, return_inverse=True)"
-        found = shortened(repr(np.asarray(declared).tolist()[0]))
+        found = shortened(repr(labels.tolist()[0]))
         raise DataError(what, where=where, found=found, hint=f"Number them: {hint}[1]")
     expected = f"{examples} whole numbers of at most {_LARGEST_WHOLE}, shape ({examples},)"
-    if declared.dtype.kind not in "ui" or declared.shape != (examples,):
-        raise misfit("the labels do not fit the data", where, expected, declared)
-    labels = np.asarray(declared)
+    if labels.dtype.kind not in "ui" or labels.shape != (examples,):
+        raise misfit("the labels do not fit the data", where, expected, labels)
     if (labels > _LARGEST_WHOLE).any():
         found = str(labels.max())
         raise DataError("a label is too large", where=where, expected=expected, found=found)
@@ -242,23 +188,23 @@ def check_labels(array: ArrayLike | FileArray, examples: int, where: str) -> NDA
 
 
 def check_targets(
-    array: ArrayLike | FileArray, examples: int, where: str, points: int | None = None
+    array: ArrayLike, examples: int, where: str, points: int | None = None
 ) -> NDArray[np.float64]:
     """Return the targets of examples as numbers (example, output) or (example, time, output).
 
     Those over time last as long as signals of `points` in time: each target for a whole number of
     points, or each point for a whole number of targets.
     """
-    declared = as_declared(array, where)
-    shape = declared.shape
+    targets = as_array(array, where)
+    shape = targets.shape
     fits = len(shape) in (1, 2, 3) and shape[0] == examples and 0 not in shape
-    if declared.dtype.kind not in "buif" or not fits:
+    if targets.dtype.kind not in "buif" or not fits:
         expected = f"numbers ({examples}, output) or ({examples}, time, output)"
-        raise misfit("the targets do not fit the data", where, expected, declared)
+        raise misfit("the targets do not fit the data", where, expected, targets)
     if points and len(shape) == 3 and points % shape[1] and shape[1] % points:
         expected = f"{points} targets in time, or a whole number for each point or for each target"
-        raise misfit("the targets do not last as long as the signals", where, expected, declared)
-    targets = np.asarray(declared).astype(np.float64)
+        raise misfit("the targets do not last as long as the signals", where, expected, targets)
+    targets = targets.astype(np.float64)
     if not np.isfinite(targets).all():
         raise DataError("a target is not finite", where=where, expected="finite numbers")
     return targets[:, None] if targets.ndim == 1 else targets

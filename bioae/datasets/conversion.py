@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from bioae.checks import any_array, instance, number, one_of, whole
 from bioae.datasets.checks import as_array
 from bioae.datasets.data import Data, Split
-from bioae.datasets.forms.registry import Check, RecordedUnit, Request
+from bioae.datasets.forms.registry import RecordedUnit, Request
 from bioae.errors import DataError, InputError, did_you_mean, shortened
 from bioae.inputs import as_path
 
@@ -59,7 +59,6 @@ def convert(
     shape: Sequence[int] | None = None,
     *,
     points: int | None = None,
-    check: Check | None = None,
     target: str | None = None,
     **options: Unpack[DataOptions],
 ) -> Data:
@@ -77,9 +76,6 @@ def convert(
         a sensor need it.
     points
         The number of points in time of a signal, to recognise single ones.
-    check
-        Called with the kind and the shapes that a file declares, before its large arrays are read;
-        raises an error to reject them.
     target
         The field that y of a pair (X, y) is, ``"labels"`` or ``"targets"``; by default labels where
         y holds a whole number per example.
@@ -120,7 +116,7 @@ def convert(
     if target is not None:
         one_of(target, "target", ("labels", "targets"), error=DataError)
     request = Request(
-        None if shape is None else tuple(shape), points, check,
+        None if shape is None else tuple(shape), points,
         limit=None if of_all else limit, known=answers.keys(), target=target, **facts,
     )  # fmt: skip
     data = _with(request.convert(source), of_all)

@@ -12,17 +12,15 @@ from numpy.typing import ArrayLike, NDArray
 
 from bioae.checks import any_array
 from bioae.datasets.checks import (
-    FileArray,
-    as_declared,
-    check_image_shape,
+    as_array,
     check_indices,
     check_labels,
     check_pixels,
-    check_signal_shape,
     check_signals,
     check_targets,
 )
 from bioae.datasets.events import Addresses, TimeUnit, addresses_of_frames, addresses_of_trains
+from bioae.datasets.hdf5_files import StoredArray
 from bioae.errors import DataError, shortened
 
 Kind: TypeAlias = Literal["images", "signals", "events"]
@@ -32,35 +30,11 @@ Split: TypeAlias = Literal["train", "test"]
 class Known(TypedDict, total=False):
     """Metadata of examples, as in `Data`; all may be missing."""
 
-    labels: ArrayLike | FileArray | None
-    targets: ArrayLike | FileArray | None
-    indices: ArrayLike | FileArray | None
+    labels: ArrayLike | None
+    targets: ArrayLike | None
+    indices: ArrayLike | None
     name: str
     split: str
-
-
-@dataclass(frozen=True)
-class Declared:
-    """Kind and shapes of data, known before the values are read.
-
-    Attributes
-    ----------
-    kind, name, split
-        As in `Data`.
-    shape
-        The shape of an image, (channel, y, x), or of a signal at one time, (channel,).
-    points
-        The number of points in time, of signals.
-    targets
-        The shape of the targets of an example, where known.
-    """
-
-    kind: Kind
-    shape: tuple[int, ...]
-    name: str
-    split: str
-    points: int | None = None
-    targets: tuple[int, ...] | None = None
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -95,7 +69,7 @@ class Data:
     """
 
     kind: Kind
-    values: NDArray[Any] | FileArray | Addresses
+    values: NDArray[Any] | StoredArray | Addresses
     labels: NDArray[np.int64] | None
     targets: NDArray[np.float64] | None
     indices: NDArray[np.int64]
@@ -104,7 +78,7 @@ class Data:
 
     @classmethod
     def of_images(
-        cls, pixels: ArrayLike | FileArray, *, white: float | None = None, **known: Unpack[Known]
+        cls, pixels: ArrayLike, *, white: float | None = None, **known: Unpack[Known]
     ) -> Data:
         """Check images, and return them as data.
 
@@ -119,13 +93,11 @@ class Data:
             Labels, targets, indices, name and split, as in the class.
         """
         where = known.get("name", "images")
-        declared = as_declared(pixels, where)
-        check_image_shape(declared.shape, where)
-        facts = _checked(known, "images", len(declared))  # before large values are read
-        return cls("images", check_pixels(declared, where, white), **facts)
+        checked = check_pixels(pixels, where, white)
+        return cls("images", checked, **_checked(known, "images", len(checked)))
 
     @classmethod
-    def of_signals(cls, values: ArrayLike | FileArray, **known: Unpack[Known]) -> Data:
+    def of_signals(cls, values: ArrayLike | StoredArray, **known: Unpack[Known]) -> Data:
         """Check signals, and return them as data.
 
         Parameters
@@ -137,17 +109,16 @@ class Data:
             Labels, targets, indices, name and split, as in the class.
         """
         where = known.get("name", "signals")
-        declared = as_declared(values, where)
-        points, _ = check_signal_shape(declared.shape, where)
-        facts = _checked(known, "signals", len(declared), points)  # before large values are read
-        return cls("signals", check_signals(declared, where), **facts)
+        checked = check_signals(values, where)
+        facts = _checked(known, "signals", len(checked), checked.shape[1])
+        return cls("signals", checked, **facts)
 
     @classmethod
     def of_events(
         cls,
-        example: ArrayLike | FileArray,
-        time: ArrayLike | FileArray,
-        channel: ArrayLike | FileArray,
+        example: ArrayLike,
+        time: ArrayLike,
+        channel: ArrayLike,
         *,
         channels: int,
         unit: TimeUnit = "ms",
@@ -175,7 +146,7 @@ class Data:
         where = known.get("name", "events")
         if examples is None:
             answers = [known.get("labels"), known.get("targets")]
-            shapes = [as_declared(each, where).shape for each in answers if each is not None]
+            shapes = [as_array(each, where).shape for each in answers if each is not None]
             examples = (*shapes[0], 1)[0] if shapes else None
         lists = (example, time, channel)
         addresses = Addresses.of(
@@ -262,12 +233,6 @@ class Data:
     def points(self) -> int | None:
         """The number of points in time, of signals."""
         return self.values.shape[1] if self.kind == "signals" else None
-
-    @property
-    def declared(self) -> Declared:
-        """Kind and shapes."""
-        targets = None if self.targets is None else self.targets.shape[1:]
-        return Declared(self.kind, self.shape, self.name, self.split, self.points, targets)
 
     def as_float(self) -> NDArray[np.float64]:
         """Return a new array of images in [0, 1] (example, channel, y, x), or of signals.

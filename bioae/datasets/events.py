@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from bioae.checks import one_of, whole
-from bioae.datasets.checks import FileArray, as_array, as_declared, misfit
+from bioae.datasets.checks import as_array, misfit
 from bioae.errors import DataError
 from bioae.units import in_ms
 
@@ -55,7 +55,7 @@ class Addresses:
     @classmethod
     def of(
         cls,
-        lists: Sequence[ArrayLike | FileArray],
+        lists: Sequence[ArrayLike],
         *,
         channels: int,
         unit: TimeUnit,
@@ -68,20 +68,20 @@ class Addresses:
         names = [f"{where}: {each} of events" for each in ("examples", "times", "channels")]
         example, time, channel = lists
         time = time if unit == "step" else in_ms(time, names[1])
-        declared = [_list(*each) for each in zip((example, time, channel), names, strict=True)]
-        lengths = [each.shape[0] for each in declared]
+        numbers = [_list(*each) for each in zip((example, time, channel), names, strict=True)]
+        lengths = [each.shape[0] for each in numbers]
         if len(set(lengths)) > 1:
             expected = "an example, a time and a channel for each event"
             what, found = "the lists of events differ in length", "{}, {} and {}".format(*lengths)
             raise DataError(what, where=where, expected=expected, found=found)
         if examples is None:
-            places = _whole_numbers(declared[0], names[0], _MOST_EXAMPLES)
+            places = _whole_numbers(numbers[0], names[0], _MOST_EXAMPLES)
             examples = int(places.max(initial=-1)) + 1
         options: dict[str, Any] = {"least": 1, "most": _MOST_EXAMPLES, "error": DataError}
         examples = whole(examples, f"{where}: examples", **options)
-        places = _whole_numbers(declared[0], names[0], examples)
-        times = _times(declared[1], unit, names[1])
-        ports = _whole_numbers(declared[2], names[2], channels)
+        places = _whole_numbers(numbers[0], names[0], examples)
+        times = _times(numbers[1], unit, names[1])
+        ports = _whole_numbers(numbers[2], names[2], channels)
         order = np.lexsort((ports, times, places))
         counts = np.bincount(places, minlength=examples).astype(np.int64)
         return cls(counts, times[order], ports[order].astype(np.int32), channels, unit)
@@ -179,21 +179,20 @@ def addresses_of_frames(frames: ArrayLike, where: str) -> Addresses:
     )
 
 
-def _list(array: ArrayLike | FileArray, where: str) -> NDArray[Any] | FileArray:
-    """Return a list of numbers, one for each event; the values of one in a file are not read."""
-    declared = as_declared(array, where)
-    numeric = declared.dtype.kind in "iuf"  # of no event, of any type
-    if len(declared.shape) != 1 or not (numeric or declared.shape == (0,)):
-        raise misfit("the list of events does not fit", where, "numbers, shape (event,)", declared)
-    return declared
+def _list(array: ArrayLike, where: str) -> NDArray[Any]:
+    """Return a list of numbers, one for each event."""
+    numbers = as_array(array, where)
+    numeric = numbers.dtype.kind in "iuf"  # of no event, of any type
+    if numbers.ndim != 1 or not (numeric or not numbers.size):
+        raise misfit("the list of events does not fit", where, "numbers, shape (event,)", numbers)
+    return numbers
 
 
-def _whole_numbers(array: NDArray[Any] | FileArray, where: str, end: int) -> NDArray[np.int64]:
+def _whole_numbers(values: NDArray[Any], where: str, end: int) -> NDArray[np.int64]:
     """Return whole numbers from 0, below an end."""
     expected = f"whole numbers from 0 to {end - 1}"
-    if array.dtype.kind not in "iu" and array.shape != (0,):
-        raise misfit("the list of events does not fit", where, expected, array)
-    values = np.asarray(array)
+    if values.dtype.kind not in "iu" and values.shape != (0,):
+        raise misfit("the list of events does not fit", where, expected, values)
     wrong = (values < 0) | (values >= end)
     if wrong.any():
         what, found = "a number of an event is outside the range", str(values[wrong][0])
@@ -201,11 +200,10 @@ def _whole_numbers(array: NDArray[Any] | FileArray, where: str, end: int) -> NDA
     return values.astype(np.int64)
 
 
-def _times(array: NDArray[Any] | FileArray, unit: TimeUnit, where: str) -> NDArray[Any]:
+def _times(times: NDArray[Any], unit: TimeUnit, where: str) -> NDArray[Any]:
     """Return times as floats of this machine, or whole steps; short floats show their precision."""
     if unit == "step":
-        return _whole_numbers(array, where, _MOST)
-    times = np.asarray(array)
+        return _whole_numbers(times, where, _MOST)
     short = times.dtype.kind == "f" and times.dtype.itemsize < np.dtype(np.float64).itemsize
     times = times.astype(f"f{times.dtype.itemsize}" if short else np.float64)
     wrong = ~(np.isfinite(times) & (times >= 0))

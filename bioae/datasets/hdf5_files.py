@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +12,12 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from bioae.datasets.checks import FileArray
 from bioae.errors import DataError
 from bioae.hdf5 import check_hdf5
 
 
 @dataclass(frozen=True, eq=False)
-class StoredArray(FileArray):
+class StoredArray:
     """Some rows of an array in an HDF5 file; `numpy.asarray` reads them.
 
     The file is opened for each reading.
@@ -39,6 +36,8 @@ class StoredArray(FileArray):
         The rows that are selected.
     shape
         The shape of the selected rows.
+    piece
+        The number of rows that are stored, and inflated, together.
     """
 
     path: Path
@@ -47,16 +46,15 @@ class StoredArray(FileArray):
     dtype: np.dtype[Any]
     rows: NDArray[np.int64] = field(repr=False)
     shape: tuple[int, ...]
-
-    lazy = True
+    piece: int = 1
 
     @classmethod
     def of(cls, path: Path, name: str) -> StoredArray:
         """Return all rows of an array, or raise DataError."""
         with _opened(path, check=True) as file:
             found = _array(file, name, path)
-            shape, dtype = found.shape, found.dtype
-        return cls(path, name, shape, dtype, np.arange(shape[0] if shape else 1), shape)
+            shape, dtype, (piece, *_) = found.shape, found.dtype, found.chunks or (1,)
+        return cls(path, name, shape, dtype, np.arange(shape[0] if shape else 1), shape, piece)
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -69,22 +67,6 @@ class StoredArray(FileArray):
     def with_channel(self) -> StoredArray:
         """Return the array with a last axis of length 1."""
         return replace(self, shape=(*self.shape, 1))
-
-    def blocks(self, numbers: int) -> Iterator[tuple[tuple[int, ...], NDArray[Any]]]:
-        """Read the selected rows in blocks of `numbers` values, or of a compressed piece.
-
-        Yields the place of each block's first number, and its values in the axes of the file.
-        """
-        with _opened(self.path) as file:
-            found = self._found(file)
-            rows, *pieces = found.chunks or (1, *found.shape[1:])
-            if rows * math.prod(found.shape[1:]) <= numbers:
-                pieces = list(found.shape[1:])
-                rows *= numbers // (rows * math.prod(pieces))
-            sizes = zip((len(self), *found.shape[1:]), (rows, *pieces), strict=True)
-            for place in product(*(range(0, size, step) for size, step in sizes)):
-                part = tuple(slice(at, at + n) for at, n in zip(place[1:], pieces, strict=True))
-                yield place, _read(found, self.rows[place[0] : place[0] + rows], part)
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
         """Read the selected rows, or raise DataError if the file has another array."""
@@ -134,16 +116,13 @@ def _array(file: h5py.File, name: str, path: Path) -> h5py.Dataset:
     return found
 
 
-def _read(
-    array: h5py.Dataset, rows: NDArray[np.int64], part: tuple[slice, ...] = ()
-) -> NDArray[Any]:
-    """Read rows, or a part of each."""
+def _read(array: h5py.Dataset, rows: NDArray[np.int64]) -> NDArray[Any]:
     if not array.shape:
         return np.asarray(array[()])
     if not rows.size:
         return np.empty((0, *array.shape[1:]), array.dtype)
     if (np.diff(rows) == 1).all():
-        return np.asarray(array[(slice(rows[0], rows[-1] + 1), *part)])
+        return np.asarray(array[rows[0] : rows[-1] + 1])
     # The library reads rows in ascending order, each once.
     ordered, places = np.unique(rows, return_inverse=True)
-    return np.asarray(array[(ordered, *part)])[places]
+    return np.asarray(array[ordered])[places]

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from functools import cached_property, partial
+from functools import cached_property
 from typing import Any, Unpack
 
 import numpy as np
@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 from bioae.checks import whole
 from bioae.datasets import Data, DataOptions, convert
 from bioae.datasets.checks import check_indices
-from bioae.datasets.data import Declared
 from bioae.datasets.hashing import data_sha256
 from bioae.errors import DataError, InputError
 from bioae.networks.config import NetworkConfig
@@ -192,7 +191,6 @@ def converted(config: NetworkConfig, data: Data | Any, **options: Unpack[DataOpt
         data,
         config.input_shape,
         points=config.points if config.in_time else None,
-        check=partial(check_declared, config),
         target=None if config.task.target == "images" else config.task.target,
         **options,
     )
@@ -206,14 +204,10 @@ def values_of(config: NetworkConfig, data: Data) -> NDArray[np.float64]:
 
 
 def check_fit(config: NetworkConfig, data: Data) -> None:
-    """Raise a `DataError` unless examples have the shape of a network's input, and last as long."""
-    check_declared(config, data.declared)
-    if data.kind == "events":
-        data.check_times(config.points, point_ms=_point_ms(config))
+    """Raise a `DataError` unless examples and their targets have the shapes that a network needs.
 
-
-def check_declared(config: NetworkConfig, data: Declared) -> None:
-    """Check the kind and the shapes of examples and of their targets, as `check_fit` does."""
+    Signals last as long as a presentation, and no event comes after it.
+    """
     where = None if data.name == data.kind else f"{data.name}, split {data.split}"
     if (data.kind == "images") == config.in_time:
         raise DataError(
@@ -236,7 +230,9 @@ def check_declared(config: NetworkConfig, data: Declared) -> None:
             hint="Set steps, or the encoder's `every` (steps per point), in the network",
         )  # fmt: skip
     if data.targets is not None:
-        config.task.check_target_shape(data.targets, config.steps)
+        config.task.check_target_shape(data.targets.shape[1:], config.steps)
+    if data.kind == "events":
+        data.check_times(config.points, point_ms=_point_ms(config))
 
 
 def needed_input(config: NetworkConfig) -> str:

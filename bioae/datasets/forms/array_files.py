@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
 
 import numpy as np
+from numpy.typing import NDArray
 
-from bioae.datasets.checks import FileArray, check_image_shape, check_signal_shape, misfit
-from bioae.datasets.data import Data, Declared, Known, Split
+from bioae.datasets.checks import misfit
+from bioae.datasets.data import Data, Known, Split
 from bioae.datasets.forms.registry import BOTH, Request
 from bioae.datasets.hdf5_files import StoredArray, stored_names
-from bioae.datasets.numpy_files import ZippedArray, array_names
+from bioae.datasets.numpy_files import array_names, read_array
 from bioae.errors import DataError, shortened
 
 #: The suffixes of such files.
@@ -35,14 +35,9 @@ def holds_data_set(names: Collection[str]) -> bool:
 
 
 def load_arrays(path: Path, request: Request) -> Data:
-    """Load the images, signals or events in a file, or raise DataError.
-
-    All shapes are compared before a large array is read, since a small compressed file may
-    declare gigabytes.
-    """
+    """Load the images, signals or events in a file, or raise DataError."""
     zipped = path.suffix == ".npz"
     names = array_names(path) if zipped else stored_names(path)
-    read = ZippedArray.of if zipped else StoredArray.of
     split = request.split or "test"
     present = {key: _name_of(key, names, split) for key in (*_KINDS, *_OTHERS)}
     kinds = [kind for kind in _KINDS if present[kind] is not None]
@@ -57,12 +52,11 @@ def load_arrays(path: Path, request: Request) -> Data:
             found=shortened(", ".join(names), 200) or "no array",
         )
     (kind,) = kinds
-    arrays = {key: read(path, name) for key, name in present.items() if name is not None}
-    if kind == "event_example":
-        _check_events(arrays, path)
-    declared = _declared(kind, arrays, path, split)
-    if request.check is not None:
-        request.check(declared)
+    arrays: dict[str, Any] = {
+        key: read_array(path, name) if zipped else StoredArray.of(path, name)
+        for key, name in present.items()
+        if name is not None
+    }
     known: Known = {
         "labels": arrays.get("labels"),
         "targets": arrays.get("targets"),
@@ -74,30 +68,19 @@ def load_arrays(path: Path, request: Request) -> Data:
         return Data.of_images(arrays[kind], **known)
     if kind == "signals":
         return Data.of_signals(arrays[kind], **known)
+    _check_events(arrays, path)
     milliseconds = "event_time_ms" in arrays
     return Data.of_events(
         arrays[kind],
         arrays["event_time_ms" if milliseconds else "event_step"],
         arrays["event_channel"],
-        channels=declared.shape[0],
+        channels=_number(np.asarray(arrays["channels"]), "channels", path),
         unit="ms" if milliseconds else "step",
-        examples=_number(arrays["examples"]) if "examples" in arrays else None,
+        examples=_number(np.asarray(arrays["examples"]), "examples", path)
+        if "examples" in arrays
+        else None,
         **known,
     )
-
-
-def _declared(kind: str, arrays: Mapping[str, FileArray], path: Path, split: Split) -> Declared:
-    """Return the kind and the shapes of a data set, whose large arrays are not read."""
-    stored, where = arrays[kind].shape, f"{path}: {arrays[kind].name}"
-    outputs = arrays["targets"].shape[1:] or (1,) if "targets" in arrays else None
-    if kind == "event_example":
-        channels = _number(arrays["channels"])
-        return Declared("events", (channels,), str(path), split, targets=outputs)
-    if kind == "images":
-        shape = check_image_shape(stored, where)
-        return Declared("images", shape, str(path), split, targets=outputs)
-    points, channels = check_signal_shape(stored, where)
-    return Declared("signals", (channels,), str(path), split, points, outputs)
 
 
 def _check_events(arrays: Collection[str], path: Path) -> None:
@@ -116,10 +99,10 @@ def _check_events(arrays: Collection[str], path: Path) -> None:
         )
 
 
-def _number(array: FileArray) -> int:
-    if math.prod(array.shape) != 1 or array.dtype.kind not in "iu":
-        raise misfit(f"{array.name} is not a number", str(array.path), "one whole number", array)
-    return int(np.asarray(array).reshape(()))
+def _number(array: NDArray[Any], name: str, path: Path) -> int:
+    if array.size != 1 or array.dtype.kind not in "iu":
+        raise misfit(f"{name} is not a number", str(path), "one whole number", array)
+    return int(array.reshape(()))
 
 
 def _name_of(key: str, names: Collection[str], split: Split) -> str | None:

@@ -15,7 +15,7 @@ from bioae.datasets.forms.array_files import ARRAY_FILES, holds_data_set, load_a
 from bioae.datasets.forms.pictures import has_pictures, load_pictures
 from bioae.datasets.forms.registry import Request, form
 from bioae.datasets.idx import read_idx
-from bioae.datasets.numpy_files import ZippedArray, array_names, read_array
+from bioae.datasets.numpy_files import array_names, read_array
 from bioae.datasets.store import fetch, file_names, find_file, indices_name
 from bioae.errors import DataError
 from bioae.inputs import as_path
@@ -34,7 +34,7 @@ def paths(source: Any, request: Request) -> Data:
     if path.is_file() and path.suffix == ".npz" and not holds_data_set(array_names(path)):
         fields = [name for name in ("t", "x", "y", "p") if name in array_names(path)]
         if {"t", "x"} <= set(fields):  # the recording of an event camera
-            events = {name: np.asarray(ZippedArray.of(path, name)) for name in fields}
+            events = {name: read_array(path, name) for name in fields}
             return request.named(str(path)).convert(events)
     if file and path.suffix not in ARRAY_FILES:
         return _other(path, request)

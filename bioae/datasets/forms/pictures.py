@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bioae.datasets.checks import stack
-from bioae.datasets.data import Data, Declared
-from bioae.datasets.forms.registry import BOTH, Check, Request, form, is_list, is_picture
+from bioae.datasets.data import Data
+from bioae.datasets.forms.registry import BOTH, Request, form, is_list, is_picture
 from bioae.errors import DataError, shortened
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ def load_pictures(folder: Path, request: Request) -> Data:
             where=str(root), expected="PNG files, or a folder of PNG files for each class",
         )  # fmt: skip
     paths = [path for each in zip_longest(*groups) for path in each if path is not None]
-    pixels = _stacked(paths, str(folder), single, request.check)
+    pixels = _stacked(paths, str(folder))
     labels = np.array([numbers[path.parent.name] for path in paths]) if classes else None
     return Data.of_images(pixels, labels=labels, name=str(folder), split=single)
 
@@ -123,17 +123,14 @@ def _numbers(names: Collection[str]) -> dict[str, int]:
     return {name: int(name) if distinct else place for place, name in enumerate(sorted(names))}
 
 
-def _stacked(paths: Sequence[Path], name: str, split: str, check: Check | None) -> NDArray[Any]:
+def _stacked(paths: Sequence[Path], name: str) -> NDArray[Any]:
     """Read images of one size, of as many channels as the most colourful one."""
     first = _read(paths[0], None)
     images = [first, *(_read(path, first.shape[1:]) for path in paths[1:])]
     if len({each.dtype for each in images}) > 1:
         raise DataError("some images have 8 bits per pixel, others 16", where=name)
     channels = max(map(len, images))
-    pixels = np.stack([np.broadcast_to(each, (channels, *first.shape[1:])) for each in images])
-    if check is not None:
-        check(Declared("images", pixels.shape[1:], name, split))
-    return pixels
+    return np.stack([np.broadcast_to(each, (channels, *first.shape[1:])) for each in images])
 
 
 def _read(path: Path, size: tuple[int, ...] | None) -> NDArray[Any]:

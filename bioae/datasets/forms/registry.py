@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Literal, TypeAlias, TypeVar
+from typing import Any, Literal, TypeVar
 
-from bioae.datasets.data import Data, Declared, Known, Split
+from bioae.datasets.data import Data, Known, Split
 from bioae.errors import DataError
 
 #: The units of times in recordings.
 RecordedUnit = Literal["us", "ms", "s", "step"]
-Check: TypeAlias = Callable[[Declared], None]
 Convert = TypeVar("Convert", bound=Callable[..., Data])
 
 #: The split of the examples of a file with a single set, which is that of both splits.
@@ -44,7 +43,7 @@ class Request:
 
     Parameters
     ----------
-    shape, points, check, split, layout, white, sensor, time_unit
+    shape, points, split, layout, white, sensor, time_unit
         As for `convert`; None where not known.
     limit
         The largest number of examples that are used, where known.
@@ -58,7 +57,6 @@ class Request:
 
     shape: tuple[int, ...] | None
     points: int | None = None
-    check: Check | None = None
     limit: int | None = None
     known: Collection[str] = ()
     target: str | None = None
