@@ -148,11 +148,28 @@ def rewired(
             else f"{int((mask & impossible).sum())} connections that are not potential",
         )  # fmt: skip
     most = whole(swaps, "swaps")
-    search = _Search(mask, values, impossible, by_fan_out=by_fan_out)
+    # Scores of connections to lose, negative, and of those to take; else minus infinity.
+    rated = np.empty((2, *mask.shape))
+
+    def rate(columns: slice | list[int]) -> None:
+        own = mask[:, columns]
+        # A source's targets after the exchange: its own for a connection, one more for others.
+        shared = own.sum(0) + ~own if by_fan_out else 1
+        score = values[:, columns] / shared
+        rated[0][:, columns] = np.where(own, -score, -np.inf)
+        rated[1][:, columns] = np.where(own | impossible[:, columns], -np.inf, score)
+
+    rate(slice(None))
     made: list[tuple[int, int, int]] = []
-    while len(made) < most and (swap := search.best()) is not None:
-        search.exchange(*swap)
-        made.append(swap)
+    while len(made) < most:
+        lose, take = rated.max(2)
+        target = int((take + lose).argmax())
+        if not take[target] > -lose[target]:
+            break
+        lost, taken = rated[:, target].argmax(1).tolist()
+        mask[target, lost], mask[target, taken] = False, True
+        rate([lost, taken])
+        made.append((target, lost, taken))
     return Rewiring(mask, np.array(made, np.int64).reshape(-1, 3))
 
 
@@ -188,63 +205,6 @@ def mutual_information(joint: ArrayLike) -> NDArray[np.float64]:
     of_target, of_source = entr(p.sum(3)).sum(1), entr(p.sum(1)).sum(-1)
     information: NDArray[np.float64] = of_target + of_source - entr(p).sum((1, 3))
     return np.maximum(information, 0.0)  # rounding: of independent sides it is about -1e-16
-
-
-class _Search:
-    """A search for the exchange with the largest gain, while exchanges are made.
-
-    An exchange changes two columns. The worst connection and the best potential one of a target are
-    compared with these, and looked for again only if they were there.
-    """
-
-    def __init__(
-        self,
-        mask: NDArray[np.bool_],
-        values: NDArray[np.float64],
-        impossible: NDArray[np.bool_],
-        *,
-        by_fan_out: bool,
-    ) -> None:
-        self._mask, self._values, self._impossible = mask, values, impossible
-        self._by_fan_out = by_fan_out
-        self._every = np.arange(len(mask))
-        #: Scores of connections to lose, negative, and of those to take; else minus infinity.
-        self._rated = np.empty((2, *mask.shape))
-        self._rate(slice(None))
-        self._best = self._rated.argmax(2)
-
-    def best(self) -> tuple[int, int, int] | None:
-        """Return the target, the source to lose and the one to take; None if no exchange gains."""
-        lose, take = (
-            rated[self._every, at] for rated, at in zip(self._rated, self._best, strict=True)
-        )
-        target = int((take + lose).argmax())
-        if not take[target] > -lose[target]:
-            return None
-        return target, int(self._best[0, target]), int(self._best[1, target])
-
-    def exchange(self, target: int, lost: int, taken: int) -> None:
-        """Make an exchange."""
-        self._mask[target, lost], self._mask[target, taken] = False, True
-        columns = np.array(sorted((lost, taken)))
-        self._rate(columns)
-        for rated, best in zip(self._rated, self._best, strict=True):
-            changed = rated[:, columns]
-            first, highest = columns[changed.argmax(1)], changed.max(1)
-            before = rated[self._every, best]
-            again = np.isin(best, columns)
-            better = (highest > before) | ((highest == before) & (first < best))
-            best[better] = first[better]
-            best[again] = rated[again].argmax(1)
-
-    def _rate(self, columns: slice | NDArray[np.int64]) -> None:
-        mask = self._mask[:, columns]
-        # A source's targets after the exchange: its own for a connection, one more for others.
-        shared = mask.sum(0) + ~mask if self._by_fan_out else 1
-        rated = self._values[:, columns] / shared
-        barred = mask | self._impossible[:, columns]
-        self._rated[0][:, columns] = np.where(mask, -rated, -np.inf)
-        self._rated[1][:, columns] = np.where(barred, -np.inf, rated)
 
 
 def _mask(values: ArrayLike) -> NDArray[np.bool_]:
