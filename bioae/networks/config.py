@@ -9,9 +9,9 @@ from dataclasses import replace
 from fractions import Fraction
 from functools import cached_property
 from importlib.resources import files
-from typing import Annotated, Any, ClassVar
+from typing import Any
 
-from pydantic import Field, Strict, ValidationError, field_validator, model_validator
+from pydantic import ValidationError, model_validator
 
 from bioae.checks import instance
 from bioae.equations.expressions import Expression
@@ -19,17 +19,13 @@ from bioae.equations.library import is_neuron, load_neuron, load_synapse
 from bioae.equations.model import NeuronModel
 from bioae.equations.synapses.model import SynapseModel
 from bioae.errors import NetworkError, describe
-from bioae.fields import Size, Steps, Table
-from bioae.networks.decoders import Decoder, MaxDecoder
-from bioae.networks.encoders import Bernoulli, Encoder
-from bioae.networks.graph import Population, Projection
-from bioae.networks.layer_base import ENCODER, PopulationBase, Shape, as_text
-from bioae.networks.layers import Layer
+from bioae.networks.description import NetworkDescription
+from bioae.networks.graph import Projection
+from bioae.networks.layer_base import ENCODER, PopulationBase, Shape
 from bioae.networks.placed_layer import PlacedLayer
 from bioae.networks.placed_models import fitted
 from bioae.networks.placing import check_graph, places
-from bioae.networks.schedule import SCHEDULES, ClockName, ScheduleName, Timing
-from bioae.networks.tasks import Reconstruction, Task
+from bioae.networks.schedule import SCHEDULES, Timing
 from bioae.showing import Shown, Summary
 
 #: The rounding error of the steps of a point.
@@ -44,7 +40,7 @@ def presets() -> tuple[str, ...]:
     )
 
 
-class NetworkConfig(Shown, Table):
+class NetworkConfig(Shown, NetworkDescription):
     """The description of a network: its task, its layers, its encoder and decoder, its timing.
 
     Raises
@@ -52,63 +48,6 @@ class NetworkConfig(Shown, Table):
     NetworkError
         If a key is unknown, or the layers do not fit together.
     """
-
-    newer: ClassVar[frozenset[str]] = frozenset(
-        {"task", "synapses", "layers", "populations", "projections", "clock", "carry_over", "rest"}
-    )
-
-    input_shape: Annotated[tuple[Size, ...], Strict(False)] = Field(
-        (1, 28, 28), description="(channel, y, x) of an image, or (channel) of a signal"
-    )
-    dt: str = Field("1*ms", description="the time step; Brian2's default is 0.1 ms")
-    steps: Steps = Field(25, description="steps T of a presentation")
-    schedule: ScheduleName = Field("brian2", description="the order of operations within a step")
-    clock: ClockName = Field(
-        "staggered", description="whether windows of presentations begin later in deeper layers, "
-        "or at the same time in all"
-    )  # fmt: skip
-    carry_over: bool = Field(
-        False, description="whether presentations start from the state in which the one before "
-        "ended, without a reset; on a common clock"
-    )  # fmt: skip
-    rest: str | None = Field(
-        None, description="the time without input after each presentation, which results leave "
-        "out; with `carry_over`"
-    )  # fmt: skip
-    neuron: str = Field("lif", description="the neuron model of layers without `neuron`")
-    latent: str | None = Field(None, description="the name of the latent layer")
-    task: Task = Field(default_factory=Reconstruction)
-    encoder: Encoder = Field(default_factory=Bernoulli)
-    decoder: Decoder = Field(default_factory=MaxDecoder)
-    layers: Annotated[tuple[Layer, ...], Strict(False)] = Field(
-        (), description="a chain of layers; or give `populations`"
-    )
-    populations: Annotated[tuple[Population, ...], Strict(False)] = Field(
-        (), description="the populations of a graph; the decoder reads the last one"
-    )
-    projections: Annotated[tuple[Projection, ...], Strict(False)] = Field(
-        (), description="the projections between them"
-    )
-    neurons: dict[str, dict[str, Any]] = Field(
-        default_factory=dict, description="neuron models that are part of the description, in full"
-    )
-    synapses: dict[str, dict[str, Any]] = Field(
-        default_factory=dict, description="synapse models that are part of the description"
-    )
-
-    @field_validator("dt", "rest", mode="before")
-    @classmethod
-    def _time(cls, value: Any) -> Any:
-        return as_text(value)
-
-    @field_validator("input_shape")
-    @classmethod
-    def _image_or_signal(cls, shape: Shape) -> Shape:
-        if len(shape) not in (1, 3):
-            raise ValueError(
-                f"expected [channel, y, x] of images or [channel] of signals, found {list(shape)}"
-            )
-        return shape
 
     @model_validator(mode="after")
     def _consistent(self) -> NetworkConfig:
@@ -283,11 +222,6 @@ class NetworkConfig(Shown, Table):
         neuron = default if default in texts["neurons"] else first.neuron
         return self.varied(neuron=neuron, **texts, **{k: tuple(v) for k, v in tables.items()})
 
-    @property
-    def members(self) -> tuple[PopulationBase, ...]:
-        """The layers of a chain, or the populations of a graph."""
-        return self.layers or self.populations
-
     def with_members(self, members: Iterable[PopulationBase], **changes: Any) -> NetworkConfig:
         """Return the description with other `members`."""
         key = "layers" if self.layers else "populations"
@@ -356,11 +290,6 @@ class NetworkConfig(Shown, Table):
     def data_shape(self) -> Shape:
         """The shape of an example: (channel, y, x), or (point, channel) of a signal."""
         return (self.points, *self.input_shape) if self.in_time else self.input_shape
-
-    @property
-    def encoded_shape(self) -> Shape:
-        """The shape of the input neurons."""
-        return self.encoder.output_shape(self.input_shape)
 
     @property
     def points(self) -> int:
@@ -474,16 +403,12 @@ class NetworkConfig(Shown, Table):
         return steps
 
     @cached_property
-    def dt_seconds(self) -> float:
-        """The time step in seconds."""
-        from bioae.equations.quantities import time_in_seconds
-
-        return time_in_seconds(self.dt, where="network, dt", error=NetworkError)
-
-    @cached_property
     def placed(self) -> tuple[PlacedLayer, ...]:
         """The layers, each with its place in the network."""
-        return tuple(PlacedLayer(*place[:4], *fitted(self, place)) for place in places(self))
+        return tuple(
+            PlacedLayer(layer, number, depth, shape, *fitted(self, layer, shape, received))
+            for layer, number, depth, shape, received in places(self)
+        )
 
     @property
     def depth(self) -> int:

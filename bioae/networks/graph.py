@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from graphlib import TopologicalSorter
-from typing import TYPE_CHECKING, Annotated, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import numpy as np
 from pydantic import ConfigDict, Field, Strict, field_validator, model_validator
@@ -13,7 +13,6 @@ from bioae.fields import Count, Natural, Size
 from bioae.networks.layer_base import (
     ENCODER,
     NAME,
-    LayerBase,
     PopulationBase,
     ProjectionBase,
     Shape,
@@ -120,34 +119,6 @@ class Projection(ProjectionBase):
     def key(self) -> str:
         """The name of its weights: ``POPULATION.NAME``."""
         return f"{self.to}.{self.name or f'from_{self.source}'}"
-
-
-class Description(Protocol):
-    """The layers of a network, or its populations and projections, with their timing."""
-
-    @property
-    def layers(self) -> Sequence[LayerBase]:
-        """The layers of a chain."""
-
-    @property
-    def populations(self) -> Sequence[Population]:
-        """The populations of a graph."""
-
-    @property
-    def projections(self) -> Sequence[Projection]:
-        """The projections of a graph."""
-
-    @property
-    def clock(self) -> str:
-        """True if windows begin later in deeper layers, see `ClockName`."""
-
-    @property
-    def dt_seconds(self) -> float:
-        """The time step in seconds."""
-
-    @property
-    def steps(self) -> int:
-        """The steps of a presentation."""
 
 
 def depths(names: Sequence[str], edges: Sequence[tuple[str, str]]) -> dict[str, int]:

@@ -3,66 +3,35 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import replace
 from itertools import pairwise
-from typing import Any, Protocol
+from typing import Any
 
 from bioae.equations.model import NeuronModel
 from bioae.equations.synapses.model import TARGET, SynapseModel
 from bioae.errors import ModelError, NetworkError
-from bioae.networks.decoders import Decoder
-from bioae.networks.encoders import Encoder
-from bioae.networks.graph import Description, Population
+from bioae.networks.description import NetworkDescription
+from bioae.networks.graph import Population
 from bioae.networks.inputs import check_background, check_spread
-from bioae.networks.layer_base import ENCODER, PopulationBase
-from bioae.networks.projections import Place, PlacedProjection
+from bioae.networks.layer_base import ENCODER, PopulationBase, Shape
+from bioae.networks.projections import PlacedProjection, Received
 
 #: The shortest presentation in which spikes of both sides teach, in either schedule.
 _FEWEST_STEPS = 3
 
 
-class _Task(Protocol):
-    @property
-    def kind(self) -> str: ...
-
-    @property
-    def target(self) -> str | None: ...
-
-
-class _Description(Description, Protocol):
-    """The part of a network's description that models fit."""
-
-    @property
-    def carry_over(self) -> bool: ...
-
-    @property
-    def neuron(self) -> str: ...
-
-    @property
-    def dt(self) -> str: ...
-
-    @property
-    def task(self) -> _Task: ...
-
-    @property
-    def encoder(self) -> Encoder: ...
-
-    @property
-    def decoder(self) -> Decoder: ...
-
-    def model(self, name: str) -> NeuronModel: ...
-
-    def synapse(self, name: str) -> SynapseModel: ...
-
-
 def fitted(
-    config: _Description, place: Place
+    config: NetworkDescription,
+    layer: PopulationBase,
+    shape: Shape,
+    received: Sequence[Received],
 ) -> tuple[NeuronModel, NeuronModel, tuple[PlacedProjection, ...]]:
-    """Return the models of neurons and of U, and the projections with their rules."""
-    model, readout = _models(config, place.layer)
-    _check_timed(model, math.prod(place.shape), where=f"layer {place.layer.name!r}")
+    """Return a layer's models of neurons and of U, and the projections to it with their rules."""
+    model, readout = _models(config, layer)
+    _check_timed(model, math.prod(shape), where=f"layer {layer.name!r}")
     projections = []
-    for projection, synapse, where in place.projections:
+    for projection, synapse, where in received:
         rule = None
         if projection.sign is not None and projection.fixed is not None:
             raise NetworkError("fixed weights have no `sign`", where=where.rpartition(",")[0])
@@ -79,7 +48,7 @@ def fitted(
     return model, readout, tuple(projections)
 
 
-def _targets(config: _Description, name: str, model: NeuronModel) -> dict[str, str]:
+def _targets(config: NetworkDescription, name: str, model: NeuronModel) -> dict[str, str]:
     """Return what a weight of 1 adds to each target of the projections to a population."""
     targets: dict[str, str] = {}
     for each in config.projections:
@@ -100,7 +69,7 @@ def _targets(config: _Description, name: str, model: NeuronModel) -> dict[str, s
     return targets
 
 
-def _models(config: _Description, layer: PopulationBase) -> tuple[NeuronModel, NeuronModel]:
+def _models(config: NetworkDescription, layer: PopulationBase) -> tuple[NeuronModel, NeuronModel]:
     """Return the neuron model of a layer and that of its potential U, which fit its place."""
     model = config.model(layer.neuron or config.neuron).with_parameters(layer.parameters)
     if layer.weight is not None:
@@ -127,9 +96,13 @@ def _models(config: _Description, layer: PopulationBase) -> tuple[NeuronModel, N
 
 
 def _check_plastic(
-    config: _Description, projection: PlacedProjection, model: NeuronModel, rule: SynapseModel, *,
+    config: NetworkDescription,
+    projection: PlacedProjection,
+    model: NeuronModel,
+    rule: SynapseModel,
+    *,
     where: str,
-) -> None:  # fmt: skip
+) -> None:
     """Reject a projection that cannot learn."""
     delay, script = projection.delay, rule.timing == "script"
     if projection.layer.shares_weights or (projection.layer.listed and not script):
@@ -179,7 +152,7 @@ def _check_plastic(
         )  # fmt: skip
 
 
-def _check_neuron(config: _Description, rule: SynapseModel, *, where: str) -> None:
+def _check_neuron(config: NetworkDescription, rule: SynapseModel, *, where: str) -> None:
     """Reject signals and targets that the network does not have."""
     post = rule.post
     if post is not None and post.signals and config.clock != "common":
@@ -205,7 +178,7 @@ def _check_timed(model: NeuronModel, size: int, *, where: str) -> None:
             )  # fmt: skip
 
 
-def _check_dt(config: _Description, model: NeuronModel, *, where: str) -> None:
+def _check_dt(config: NetworkDescription, model: NeuronModel, *, where: str) -> None:
     from bioae.equations.quantities import time_in_seconds
 
     if model.run_every is not None or model.timed_arrays:
@@ -226,7 +199,7 @@ def _check_dt(config: _Description, model: NeuronModel, *, where: str) -> None:
 
 
 def _check_silence(
-    config: _Description, layer: PopulationBase, model: NeuronModel, *, where: str
+    config: NetworkDescription, layer: PopulationBase, model: NeuronModel, *, where: str
 ) -> None:
     """Reject a model without threshold where something receives the layer's spikes."""
     sources = {each.source for each in config.projections}

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from typing import Any, Protocol
+from typing import Any
 
 from pydantic import ValidationError
 
 from bioae.errors import NetworkError, describe
-from bioae.networks.graph import Description, Population, Projection, depths
+from bioae.networks.description import NetworkDescription
+from bioae.networks.graph import Population, Projection, depths
 from bioae.networks.inputs import check_delay, in_steps
-from bioae.networks.layer_base import ENCODER, LayerBase, Shape
+from bioae.networks.layer_base import ENCODER, LayerBase, PopulationBase, Shape
 from bioae.networks.layers import AvgPool2d, Conv2d, ConvTranspose2d, Dense, Sparse, SumPool2d
-from bioae.networks.projections import Place, PlacedProjection
+from bioae.networks.projections import PlacedProjection, Received
+
+#: A layer, its number from 1, the steps by which its window begins later than the input's, the
+#: shape of its neurons, and what it receives.
+Place = tuple[PopulationBase, int, int, Shape, list[Received]]
 
 #: The layers that give projections of a kind their connections.
 _KINDS: dict[str, type[LayerBase]] = {
@@ -40,20 +45,12 @@ _PAIRS = ("dense", "sparse")
 _PARTS = ("source", "target", "delay", "connected")
 
 
-class _Description(Description, Protocol):
-    """The part of a network's description on which places depend."""
-
-    @property
-    def encoded_shape(self) -> Shape: ...
-
-
-def places(config: _Description) -> list[Place]:
-    """Return the places of the layers or populations of a network."""
+def places(config: NetworkDescription) -> Iterator[Place]:
+    """Yield the layers or populations of a network, each with its place."""
     return (_in_graph if config.populations else _in_chain)(config)
 
 
-def _in_chain(config: _Description) -> list[Place]:
-    found: list[Place] = []
+def _in_chain(config: NetworkDescription) -> Iterator[Place]:
     source, shape, common = ENCODER, config.encoded_shape, config.clock == "common"
     for number, layer in enumerate(config.layers, start=1):
         feed = PlacedProjection(
@@ -78,15 +75,14 @@ def _in_chain(config: _Description) -> list[Place]:
             where = f"layer {layer.name!r}, {key}"
             check_delay(getattr(layer, key), dt=config.dt_seconds, steps=config.steps, where=where)
         depth = 0 if common else number
-        found.append(Place(layer, number, depth, shape, tuple(projections)))
-    return found
+        yield layer, number, depth, shape, projections
 
 
 def _size(shape: Shape) -> dict[str, Any]:
     return {"units": shape[0]} if len(shape) == 1 else {"shape": shape}
 
 
-def _in_graph(config: _Description) -> list[Place]:
+def _in_graph(config: NetworkDescription) -> Iterator[Place]:
     edges = [(each.source, each.to) for each in config.projections]
     names = [ENCODER, *(each.name for each in config.populations)]
     depth = dict.fromkeys(names, 0)
@@ -101,7 +97,7 @@ def _in_graph(config: _Description) -> list[Place]:
     signs = {each.name: each.sign for each in config.populations}
     shapes = {ENCODER: config.encoded_shape}
     shapes |= {each.name: each.neurons for each in config.populations}
-    received: dict[str, list[tuple[PlacedProjection, str | None, str]]] = {n: [] for n in shapes}
+    received: dict[str, list[Received]] = {n: [] for n in shapes}
     for number, each in enumerate(config.projections, start=2):
         own, where = each.source == each.to, f"projection {each.key!r}"
         check_delay(each.delay, dt=config.dt_seconds, steps=config.steps, where=f"{where}, delay")
@@ -116,13 +112,11 @@ def _in_graph(config: _Description) -> list[Place]:
             projection = replace(projection, sign=signs.get(each.source))
         _check_lag(config, projection, where)
         received[each.to].append((projection, each.synapse, f"{where}, synapse"))
-    return [
-        Place(each, number, depth[each.name], each.neurons, tuple(received[each.name]))
-        for number, each in enumerate(config.populations, start=1)
-    ]
+    for number, one in enumerate(config.populations, start=1):
+        yield one, number, depth[one.name], one.neurons, received[one.name]
 
 
-def _check_lag(config: _Description, projection: PlacedProjection, where: str) -> None:
+def _check_lag(config: NetworkDescription, projection: PlacedProjection, where: str) -> None:
     """Reject a projection whose spikes would arrive before they are fired, or never."""
     lag, delay = projection.lag, projection.delay
     first = delay[0] if isinstance(delay, tuple) else delay or 0.0

@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +18,6 @@ from bioae.networks.layer_base import (
     Index,
     Initial,
     LayerBase,
-    PopulationBase,
     Shape,
 )
 
@@ -116,18 +115,5 @@ class PlacedProjection:
         return None if every else ~np.eye(math.prod(self.shape), dtype=bool)
 
 
-class Place(NamedTuple):
-    """The place of a layer or population in its network.
-
-    `number`: its number in the network, from 1.
-    `depth`: the steps by which its window begins later than the input's.
-    `shape`: the shape of its neurons.
-    `projections`: the projections to it, each with the name of its synapse model, and the place of
-        that key.
-    """
-
-    layer: PopulationBase
-    number: int
-    depth: int
-    shape: Shape
-    projections: tuple[tuple[PlacedProjection, str | None, str], ...]
+#: A projection, the name of the synapse model by which it learns, and the place of that key.
+Received = tuple[PlacedProjection, str | None, str]
