@@ -4,26 +4,19 @@ from __future__ import annotations
 
 import errno
 import os
-import platform
-import re
 import shutil
 import tempfile
-import uuid
-import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal
 
-from bioae.errors import OutputError, shortened
+from bioae.errors import OutputError
 from bioae.inputs import as_path
 
 Kind = Literal["file", "folder"]
 
-#: Most file systems have 255 bytes, and temporary folders have more than the name.
-_LONGEST_NAME = 200
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-_HOST = f"{zlib.crc32(platform.node().encode()):08x}"
 
 
 def check_output(path: Path | str, *, overwrite: bool = False, kind: Kind | None = None) -> Path:
@@ -39,25 +32,20 @@ def check_output(path: Path | str, *, overwrite: bool = False, kind: Kind | None
     replaced, or its folder cannot be written.
     """
     path = as_path(path, OutputError, "output")
-    if len(os.fsencode(path.name)) > _LONGEST_NAME:
-        raise OutputError(
-            "the name of the output is too long", expected=f"at most {_LONGEST_NAME} bytes",
-            found=f"{len(os.fsencode(path.name))}: {shortened(path.name)}",
-        )  # fmt: skip
-    _check_kind(path, None)
-    if path.exists() and not (overwrite or _is_empty_folder(path)):
-        raise _existing(path)
-    _check_kind(path, kind)
     parent = _target(path).parent
     existing = next(folder for folder in (parent, *parent.parents) if os.path.lexists(folder))
     try:
+        _check_kind(path, None)
+        if path.exists() and not (overwrite or _is_empty_folder(path)):
+            raise _existing(path)
+        _check_kind(path, kind)
         # Permission bits are not enough: on some file systems not even root may write.
         tempfile.TemporaryFile(dir=existing).close()
     except OSError as error:
         raise OutputError(
             "the output cannot be written", where=str(path),
             expected="a folder in which you may write",
-            found=f"{existing}: {error.strerror if existing.is_dir() else 'not a folder'}",
+            found=f"{existing}: {error.strerror}",
         ) from error  # fmt: skip
     return path
 
@@ -67,40 +55,29 @@ def atomic_output(path: Path | str, *, overwrite: bool = False) -> Iterator[Path
     """Yield a temporary path, and rename it to `path` when the block succeeds.
 
     The block may create a file or a folder there, whose name is that of `path`. If it fails, the
-    temporary path is removed and an existing output at `path` is untouched. If it succeeds, the
-    temporary folders that killed processes left for the same output are removed too.
+    temporary path is removed and an existing output at `path` is untouched. A process that is
+    killed leaves a hidden folder next to `path`.
 
     Raises `OutputError` as for `check_output`; or if writing fails, for instance on a full disk.
     """
     path = check_output(path, overwrite=overwrite)
     target = _target(path)
-    missing = [folder for folder in target.parents if not folder.exists()]
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        # The process in its name distinguishes it from those that killed processes left.
-        owner = f"{_HOST}-{os.getpid()}-{uuid.uuid4().hex[:8]}"
-        folder = target.with_name(f".{target.name}.{owner}.part")
-        folder.mkdir()
-        try:
-            temporary = folder / target.name
+        prefix = f".{target.name[:20]}."
+        with tempfile.TemporaryDirectory(prefix=prefix, dir=target.parent) as folder:
+            temporary = Path(folder) / target.name
             yield temporary
             _check_kind(path, "folder" if temporary.is_dir() else "file")
             if target.exists() and not (overwrite or _is_empty_folder(target)):
                 raise _existing(path)  # made meanwhile, by another process
-            _replace(temporary, target, folder / "replaced")
-        finally:
-            remove(folder)
-        _remove_stale(target)
+            _replace(temporary, target, Path(f"{temporary}~"))
     except OSError as error:
         space = "Free some space, or choose" if error.errno in _FULL else "Choose"
         raise OutputError(
             f"writing failed: {error.strerror or error}", where=str(path),
             hint=f"{space} another place; an existing output is untouched",
         ) from error  # fmt: skip
-    finally:
-        for folder in missing:
-            with suppress(OSError):  # the folder is not empty if something was written
-                folder.rmdir()
 
 
 def check_only(folder: Path, *names: str) -> None:
@@ -178,22 +155,3 @@ def _replace(temporary: Path, target: Path, aside: Path) -> None:
     except BaseException:
         aside.rename(target)
         raise
-
-
-def _remove_stale(path: Path) -> None:
-    """Remove the temporary folders of `path` that processes which no longer run left."""
-    form = re.compile(rf"\.{re.escape(path.name)}\.{_HOST}-(\d+)-[0-9a-f]{{8}}\.part")
-    for folder in path.parent.iterdir():
-        match = form.fullmatch(folder.name)
-        if match is not None and not _runs(int(match[1])):
-            remove(folder)
-
-
-def _runs(process: int) -> bool:
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except OSError:  # of another user
-        return True
-    return True
