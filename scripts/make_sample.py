@@ -6,14 +6,16 @@ Run as ``python scripts/make_sample.py MNIST_FOLDER``; the same folder gives the
 from __future__ import annotations
 
 import argparse
+import gzip
+import struct
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bioae.datasets import load
 from bioae.datasets.data import Split
-from bioae.datasets.idx import write_idx
 from bioae.datasets.store import file_names, indices_name
 
 TARGET = Path(__file__).resolve().parents[1] / "bioae" / "data" / "mnist-sample"
@@ -47,6 +49,15 @@ def choose(labels: NDArray[np.int64], per_class: int, seed: int) -> NDArray[np.i
     return generator.permuted(rounds, axis=1).ravel()
 
 
+def write_idx(path: Path, values: NDArray[Any]) -> None:
+    """Write bytes, whole numbers or doubles as an IDX file, gzipped where the name ends in .gz."""
+    values = values.astype(values.dtype.newbyteorder(">"))
+    code = {"u1": 0x08, "i4": 0x0C, "f8": 0x0E}[values.dtype.str[1:]]
+    header = struct.pack(f">HBB{values.ndim}I", 0, code, values.ndim, *values.shape)
+    content = header + values.tobytes()
+    path.write_bytes(gzip.compress(content, mtime=0) if path.suffix == ".gz" else content)
+
+
 def main() -> None:
     """Write the sample's files."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -58,10 +69,10 @@ def main() -> None:
         indices = choose(full.labels, per_class, SEED + place)
         part = full[indices]
         assert part.labels is not None
-        write_idx(TARGET / file_names(split, "images")[0], part.values[:, 0], overwrite=True)
+        write_idx(TARGET / file_names(split, "images")[0], part.values[:, 0])
         labels = part.labels.astype(np.uint8)
-        write_idx(TARGET / file_names(split, "labels")[0], labels, overwrite=True)
-        write_idx(TARGET / indices_name(split), indices.astype(np.int32), overwrite=True)
+        write_idx(TARGET / file_names(split, "labels")[0], labels)
+        write_idx(TARGET / indices_name(split), indices.astype(np.int32))
 
 
 if __name__ == "__main__":

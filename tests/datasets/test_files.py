@@ -20,11 +20,11 @@ from refusals import refused
 from bioae.datasets import Data, convert, load, save
 from bioae.datasets.hashing import data_sha256
 from bioae.datasets.hdf5_files import StoredArray
-from bioae.datasets.idx import write_idx
 from bioae.datasets.store import file_names
 from bioae.errors import DataError, OutputError
 from bioae.networks import NetworkConfig
 from bioae.simulation.presentations import check_fit
+from scripts.make_sample import write_idx
 
 NUMBERS = np.random.default_rng(0)
 PIXELS = NUMBERS.integers(2, 256, (6, 3, 5), np.uint8)

@@ -17,9 +17,10 @@ from refusals import refused
 
 from bioae.datasets import DATA_SETS, catalogue, fetch, load, locate
 from bioae.datasets.catalogue import DataSet
-from bioae.datasets.idx import read_idx, write_idx
+from bioae.datasets.idx import read_idx
 from bioae.datasets.store import file_names
-from bioae.errors import DataError, OutputError
+from bioae.errors import DataError
+from scripts.make_sample import write_idx
 
 MIRRORS = ("https://first.invalid/", "https://second.invalid/")
 NAMES = {kind: file_names("test", kind)[0] for kind in ("images", "labels")}  # type: ignore[arg-type]
@@ -27,6 +28,7 @@ Server = Callable[[Callable[[str], bytes]], list[str]]
 
 
 def write_set(folder: Path) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
     for split in ("train", "test"):
         write_idx(folder / file_names(split, "images")[0], np.full((2, 3, 4), 9, np.uint8))
         write_idx(folder / file_names(split, "labels")[0], np.array([0, 1], np.uint8))
@@ -166,30 +168,25 @@ def test_the_prescribed_bytes(tmp_path: Path) -> None:
     for encode in (bytes, gzip.compress):
         (tmp_path / "images").write_bytes(encode(CONTENT))
         np.testing.assert_array_equal(read_idx(tmp_path / "images", ndim=3), PIXELS, strict=True)
-    with refused(OutputError):
-        write_idx(tmp_path / "images", PIXELS)
-    write_idx(tmp_path / "images", PIXELS, overwrite=True)
+    write_idx(tmp_path / "images", PIXELS)
     assert (tmp_path / "images").read_bytes() == CONTENT
     for name in ("a.gz", "b.gz"):
         write_idx(tmp_path / name, PIXELS)
     assert (tmp_path / "a.gz").read_bytes() == (tmp_path / "b.gz").read_bytes()
-    with refused(DataError, found="complex128"):
-        write_idx(tmp_path / "none", np.zeros(2, complex))
-    assert not (tmp_path / "none").exists()
 
 
 @pytest.mark.parametrize(
     ("content", "ndim", "fields"),
     [
-        (gzip.compress(CONTENT, mtime=0)[:-9], 3, {"hint": "Fetch or copy the file again"}),
-        (CONTENT[:9], 3, {"found": "9"}),
-        (CONTENT[:-1], 3, {"expected": re.compile("^6 bytes"), "found": "5"}),
-        (CONTENT + b"\0", 3, {"expected": re.compile("^6 bytes"), "found": "7"}),
-        (CONTENT[:4] + b"\xff" * 12, 3, {"found": "0"}),  # beyond all memory
+        (gzip.compress(CONTENT, mtime=0)[:-9], 3, {"hint": re.compile("^Fetch or copy it again")}),
+        (CONTENT[:9], 3, {"expected": "an IDX file of 3 dimensions"}),
+        (CONTENT[:-1], 3, {"found": re.compile("size 5 .*(2,1,3)")}),
+        (CONTENT + b"\0", 3, {"found": re.compile("size 7 .*(2,1,3)")}),
+        (CONTENT[:4] + b"\xff" * 12, 3, {}),  # beyond all memory
         (CONTENT, 1, {"expected": "an IDX file of 1 dimension"}),
-        (b"\1" + CONTENT[1:], 3, {"found": "0x01000803"}),
-        (b"\0\0\x07\3" + CONTENT[4:], 3, {"found": "0x00000703"}),
-        (b"P" * 40, 3, {"found": "0x50505050"}),
+        (b"\1" + CONTENT[1:], 3, {"found": "the magic number 0x01000803"}),
+        (b"\0\0\x07\3" + CONTENT[4:], 3, {"found": "the magic number 0x00000703"}),
+        (b"P" * 40, 3, {"found": "the magic number 0x50505050"}),
         (None, 3, {}),
     ],
 )
