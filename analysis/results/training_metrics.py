@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from bioae.errors import ResultError
-from bioae.firing_names import with_current_names
 from bioae.inputs import as_path
 
 
@@ -45,7 +44,7 @@ def read_metrics(path: Path | str) -> list[dict[str, float]]:
             where = f"{path}, line {number}"
             raise ResultError("the line is not a JSON object", where=where, found=repr(line[:40]))
         if record:
-            rows.append(dict(_numbers(with_current_names(record))))
+            rows.append(dict(_numbers(record)))
     if not rows:
         raise ResultError(
             "there are no metrics", where=str(path), expected="one JSON object per epoch"

@@ -26,7 +26,6 @@ from bioae.checks import instance
 from bioae.errors import ArtefactError, InputError, OutputError, describe
 from bioae.fields import Table
 from bioae.files import atomic_output, check_only
-from bioae.firing_names import with_current_names
 from bioae.inputs import as_path, parse_toml
 from bioae.networks.config import NetworkConfig
 from bioae.networks.network import Network
@@ -184,7 +183,7 @@ def load(name_or_path: Path | str) -> Artefact:
         raise
     except InputError as error:
         raise ArtefactError(str(error), where=None if str(path) in str(error) else where) from error
-    return Artefact(network, description.training, with_current_names(description.metrics))
+    return Artefact(network, description.training, description.metrics)
 
 
 def _located(name_or_path: Path | str) -> Path:

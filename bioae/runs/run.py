@@ -23,7 +23,6 @@ from bioae.datasets.hashing import data_sha256
 from bioae.errors import ArtefactError, NetworkError, OutputError, describe
 from bioae.files import remove, write_text
 from bioae.inputs import as_path
-from bioae.networks.config import NetworkConfig
 from bioae.progress import bar
 from bioae.runs import checkpoint
 from bioae.runs.assessment import Assessment
@@ -199,10 +198,7 @@ class _Run:
                 found=stored.kind,
                 hint="Resume with the configuration of the run, or start a new one elsewhere",
             )  # fmt: skip
-        # Earlier versions stored names and paths of models.
-        network = NetworkConfig.from_mapping(stored.config.get("network", {}), where=str(path))
-        before = {**stored.config, "network": network.self_contained().to_mapping()}
-        checkpoint.check_config(before, self._config, str(path), trainer.free)
+        checkpoint.check_config(stored.config, self._config, str(path), trainer.free)
         checkpoint.check_data(stored.data, self._data, str(path))
         trainer.records, trainer.threads = list(stored.records), stored.threads
         try:

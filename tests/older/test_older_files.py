@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gzip
-import json
 import shutil
 from pathlib import Path
 from typing import Any
@@ -14,7 +13,7 @@ import xarray as xr
 from refusals import refused
 
 from bioae import simulate
-from bioae.analysis import DEFINITIONS, differing_spikes, open_result, read_metrics, scores
+from bioae.analysis import differing_spikes, open_result, scores
 from bioae.analysis.results.outputs import task_of
 from bioae.cli import main
 from bioae.datasets import Data
@@ -89,37 +88,3 @@ def test_a_checkpoint_of_another_version_is_refused(tmp_path: Path) -> None:
     with refused(ArtefactError, found="1"):
         checkpoint.load(path)
     assert path.read_bytes() == (FILES / "checkpoint.safetensors").read_bytes()
-
-
-MODEL = Path(__file__).parent / "files" / "model"
-EARLIER = {"density": 0.1, "density_alive": 0.2, "active": 0.3, "dead": 0.5, "bursting": 0.0}
-CURRENT = (
-    "rate_per_step_mean", "rate_per_step_mean_alive", "active_fraction_mean", "dead_fraction",
-    "bursting_fraction",
-)  # fmt: skip
-
-
-def test_the_names_are_those_of_the_analysis() -> None:
-    assert set(CURRENT) <= DEFINITIONS.keys()
-
-
-@pytest.mark.parametrize(
-    ("stored", "expected"),
-    [
-        (EARLIER, dict(zip(CURRENT, EARLIER.values(), strict=True))),
-        ({"density": 0.1, "active": 0.75}, {"rate_per_step_mean": 0.1, "dead_fraction": 0.25}),
-        ({"dead_fraction": 0.5}, {"dead_fraction": 0.5}),
-    ],
-)
-def test_metrics_of_an_earlier_run_are_read(
-    tmp_path: Path, stored: dict[str, float], expected: dict[str, float]
-) -> None:
-    path = tmp_path / "metrics.jsonl"
-    path.write_text(json.dumps({"epoch": 1, "layers": {"latent": stored}}) + "\n")
-    (row,) = read_metrics(path)
-    assert row == {"epoch": 1, **{f"layers.latent.{name}": n for name, n in expected.items()}}
-
-
-def test_an_earlier_network_has_metrics_with_the_current_names() -> None:
-    metrics = artefact.load(MODEL).metrics
-    assert metrics["layers"]["latent"].keys() == {*CURRENT} - {"active_fraction_mean"}
