@@ -83,14 +83,21 @@ def test_compiled_and_plain_training_agree(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["model/thesis.txt", "start/data.bin", "weights.svg"])
-def test_files_of_others_are_kept(name: str, tmp_path: Path) -> None:
-    path = tmp_path / "run" / name
+@pytest.mark.parametrize("of_a_run", [False, True])
+def test_files_of_others_are_kept(name: str, of_a_run: bool, tmp_path: Path) -> None:
+    run, (first, *rest) = tmp_path / "run", Path(name).parts
+    if of_a_run and not rest:
+        pytest.skip("a figure of a run")
+    path = run / name
     path.parent.mkdir(parents=True)
     path.write_text("mine")
-    with refused(OutputError, where=tmp_path / "run", found=name):
-        bioae.train(VALUES, out=tmp_path / "run", overwrite=True)
+    if of_a_run:
+        (run / "config.toml").touch()
+    where, found = (run / first, rest[0]) if of_a_run else (run, first)
+    with refused(OutputError, where=where, found=found):
+        bioae.train(VALUES, out=run, overwrite=True)
     assert path.read_text() == "mine"
-    assert len([*(tmp_path / "run").iterdir()]) == 1
+    assert len([*run.iterdir()]) == 1 + of_a_run
 
 
 # With another neuron model, the error recovers in further training
