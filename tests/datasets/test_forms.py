@@ -20,6 +20,7 @@ from xarray import DataArray
 import bioae
 from bioae.datasets import Data, Request, convert, form, load
 from bioae.errors import DataError
+from bioae.simulation.presentations import Presentations
 
 SHAPE = (1, 28, 28)
 DIGITS = load("sample", "test", 3)
@@ -124,10 +125,9 @@ def test_layouts_are_transpositions(layout: str) -> None:
 NO_EFFECT = {"hint": "Leave it out"}
 REFUSED: list[tuple[Any, Any, dict[str, Any], dict[str, Any]]] = [
     (np.moveaxis(PIXELS, 1, -1), SHAPE, {}, {"hint": re.compile("layout='NHWC'")}),
-    (np.zeros((4, 6, 3)), (3, 4, 6), {}, {"hint": re.compile("layout='HWC'")}),
+    (np.zeros((4, 6, 3)), (3, 4, 6), {}, {"hint": re.compile("layout='NHWC'")}),
     (np.zeros((5, 3, 7)), (3,), {"points": 7}, {"hint": re.compile("layout='NCT'")}),
-    (np.zeros((7, 5, 3)), (3,), {"points": 7}, {"hint": re.compile("layout='TNC'")}),
-    (SIGNALS[:, :, 0], (3,), {}, {"expected": re.compile(r"^\(example, time, channel\)")}),
+    (SIGNALS[:, :, 0], (3,), {}, {"hint": re.compile("layout='NCT'")}),
     (np.zeros((3, 783)), SHAPE, {}, {"found": "the shape (3, 783)"}),
     (PIXELS.tobytes()[:-1], SHAPE, {}, {"found": "the shape (2351,)"}),
     (object(), SHAPE, {}, {"found": "the shape ()"}),
@@ -177,6 +177,16 @@ def test_what_does_not_fit(source: Any, shape: Any, options: Any, fields: Any) -
     with refused(DataError, **fields) as caught:
         convert(source, shape, **options)
     assert "\n" not in str(caught.value)
+
+
+def test_time_before_examples_does_not_fit_a_network() -> None:
+    network = described(
+        dense("only", 2), input_shape=[3], steps=7, encoder={"kind": "frames"},
+        task={"kind": "classification", "classes": 2},
+    )  # fmt: skip
+    with refused(DataError, found="5"):
+        Presentations.of(network, np.zeros((7, 5, 3)))
+    assert len(Presentations.of(network, np.zeros((7, 5, 3)), layout="TNC")) == 5
 
 
 def test_labels_and_targets_of_data_sets() -> None:

@@ -35,12 +35,22 @@ def arrays(source: Any, request: Request) -> Data:
     if request.layout is not None:
         array = arranged(array, request.layout, where)
     elif shape is not None:
-        array = as_batch(array, shape, request.points, where)
+        array = as_batch(array, shape, request.points)
     known: Known = {**request.source, "indices": numbers}
     if request.in_time:
         request.refuse("white")
-        return Data.of_signals(array, **known)
-    return Data.of_images(array, white=request.white, **known)
+        data = Data.of_signals(array, **known)
+    else:
+        data = Data.of_images(array, white=request.white, **known)
+    if shape is not None and data.shape != shape:
+        layout = "NCT" if request.in_time else "NHWC"
+        raise DataError(
+            "the array does not have the shape of the examples", where=where,
+            expected=f"examples of the shape {shape}",
+            found=f"the shape {array.shape}, examples of the shape {data.shape}",
+            hint=f"Name the axes, in another order, with layout, such as layout={layout!r}",
+        )  # fmt: skip
+    return data
 
 
 def _is_pair(source: Any) -> bool:
