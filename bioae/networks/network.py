@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -42,19 +42,6 @@ if TYPE_CHECKING:
 #: The neuron models, with time steps, that were looked at, and the warnings that were given.
 _SEEN: set[tuple[str, str]] = set()
 _WARNED: set[str] = set()
-
-
-class LayerArrays(NamedTuple):
-    """The arrays that a layer needs to run, see the methods of `Network` of these names.
-
-    `readout` are the parameters of the read-out, in the layer that the decoder reads.
-    """
-
-    parameters: Mapping[str, NDArray[Any]]
-    readout: Mapping[str, NDArray[Any]] | None
-    biases: NDArray[Any] | None
-    weights: Mapping[str, NDArray[Any]]
-    delays: Mapping[str, Steps]
 
 
 @dataclass(frozen=True, repr=False, eq=False)
@@ -159,17 +146,6 @@ class Network(Shown):
         names = (n for each in self.config.placed for n in (*each.weight_shapes, *each.bias_shapes))
         on_grid = {name: rounded(self.weights[name], bits) for name in names}
         return replace(self, weights={**self.weights, **on_grid})
-
-    def layer_arrays(self, placed: PlacedLayer) -> LayerArrays:
-        """Return the arrays that a layer needs to run."""
-        last = placed.name == self.config.placed[-1].name and self.config.decoder.reads_potential
-        return LayerArrays(
-            self.parameters(placed),
-            self.parameters(placed, readout=True) if last else None,
-            self.biases(placed),
-            self.connection_weights(placed),
-            self.delays(placed),
-        )
 
     def connection_weights(self, placed: PlacedLayer) -> dict[str, NDArray[np.floating]]:
         """Return the weights of a layer's connections by name, fixed ones included."""

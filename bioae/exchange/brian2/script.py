@@ -146,28 +146,32 @@ class _Script:
 
     def _add_neurons(self, placed: PlacedLayer) -> None:
         """Add a layer's neurons and its read-out; of neurons that never fire the read-out alone."""
-        arrays, name = self.network.layer_arrays(placed), placed.name
-        programs = {name: (placed.program, arrays.parameters)}
-        if arrays.readout is not None:
+        name, programs = placed.name, {placed.name: (placed.program, False)}
+        if self._is_read(placed):
             key = f"{name}__readout" if placed.can_fire else name
-            programs[key] = placed.readout_program, arrays.readout
-        for key, (program, parameters) in programs.items():
+            programs[key] = placed.readout_program, True
+        for key, (program, readout) in programs.items():
             neurons = PlainNeurons(
-                program, parameters, placed.size, placed.depth,
-                population_number(placed.number, readout=parameters is arrays.readout),
-                biases=arrays.biases, dt=self.config.dt_seconds,
+                program, self.network.parameters(placed, readout=readout), placed.size,
+                placed.depth, population_number(placed.number, readout=readout),
+                biases=self.network.biases(placed), dt=self.config.dt_seconds,
             )  # fmt: skip
             self.groups[key] = neurons
             self.weights |= {f"{key}/{name}": values for name, values in neurons.arrays.items()}
             if neurons.background:
                 self.inputs[f"{key}.background"] = self._background(placed, neurons)
 
+    def _is_read(self, placed: PlacedLayer) -> bool:
+        """Return whether the decoder reads a layer's potential U."""
+        return self.config.decoder.reads_potential and placed is self.config.placed[-1]
+
     def _add_pathways(self, placed: PlacedLayer) -> None:
         """Add a layer's synapses."""
-        arrays, dt = self.network.layer_arrays(placed), self.config.dt_seconds
+        known, delayed = self.network.connection_weights(placed), self.network.delays(placed)
+        dt = self.config.dt_seconds
         clock = PresentationClock(self.config.timing, 1, dt, draws=False, prefix="")
         for each in placed.projections:
-            name, weights, delays = each.name, arrays.weights[each.name], arrays.delays[each.name]
+            name, weights, delays = each.name, known[each.name], delayed[each.name]
             separate = placed.separate_inhibition and each.target is None
             pathway = Pathway(name, each, separate, self.network.weights, weights, delays, clock)
             i, j, place = each.connections(self.network.weights)
@@ -195,7 +199,7 @@ class _Script:
         step = f"(t_in_timesteps + {-timing.start(placed.depth) % period}) % {period}"
         names = {f"{STEP}_post": f"{step} - {lead_in}" if lead_in else step}
         names[DELAY] = "timestep(delay, dt)"
-        read = self.config.decoder.reads_potential and placed is self.config.placed[-1]
+        read = self._is_read(placed)
         stop = timing.arriving(pathway.projection.lag, own=pathway.projection.own).stop
         # Spikes that arrive after the last threshold change only the potential at the end.
         at_end = timing.schedule.at_once and pathway.delay.min() + stop == timing.steps - 1

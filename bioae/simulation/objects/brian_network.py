@@ -19,7 +19,7 @@ from bioae.equations.synapses.model import WEIGHT
 from bioae.equations.synapses.program import Rule
 from bioae.errors import DataError, InputError, TargetError
 from bioae.networks.layer_base import ENCODER
-from bioae.networks.network import LayerArrays, Network
+from bioae.networks.network import Network
 from bioae.networks.placed_layer import PlacedLayer
 from bioae.networks.plasticity import Held, PlasticState, rules_of
 from bioae.networks.schedule import Timing
@@ -137,12 +137,11 @@ class BrianNetwork(Shown):
             config, self.clock, self._name("input"), table=self._name("input", "held")
         )
         self.held = self.input.table
-        arrays = {placed.name: network.layer_arrays(placed) for placed in config.placed}
         self.populations: dict[str, Population] = {}
         self.readout: Population | None = None
         self.decoded: ValueRecorder | None = None
         for placed in config.placed:
-            self._add_neurons(placed, arrays[placed.name])
+            self._add_neurons(placed)
         self.spikes = self._spikes(compact=compact)
         self.states = self._states(record or {})
         self.synapses: dict[str, AnySynapses] = {}
@@ -151,7 +150,7 @@ class BrianNetwork(Shown):
             for rule in rules_of(placed).values():
                 self.populations[placed.name].add_numbers(rule)
         for placed in config.placed:
-            self.synapses |= self._pathways(placed, arrays[placed.name], rules)
+            self.synapses |= self._pathways(placed, rules)
         if self.teaching.repeat is not None:
             self.clock.count(self.populations[self.teaching.repeat.population])
         for name, total in self.teaching.normalise.items():
@@ -390,48 +389,47 @@ class BrianNetwork(Shown):
                 hint="Call run() first",
             )
 
-    def _add_neurons(self, placed: PlacedLayer, arrays: LayerArrays) -> None:
+    def _add_neurons(self, placed: PlacedLayer) -> None:
         """Add a layer's neurons, and the read-out, which shares the input of its neurons."""
+        network, decoder = self.source, self.source.config.decoder
         neurons = Neurons(
             placed.program,
-            arrays.parameters,
+            network.parameters(placed),
             placed.size,
             placed.depth,
             population_number(placed.number),
             placed.separate_inhibition,
             placed.model.targets,
-            arrays.biases,
+            network.biases(placed),
             placed.persistent if self.learning else (),
             () if self.learning else placed.persistent,
         )
         population = Population(neurons, self.clock, self._name(placed.name))
         self.populations[placed.name] = population
-        if arrays.readout is not None:
+        if decoder.reads_potential and placed is network.config.placed[-1]:
             readout = replace(
                 neurons,
                 program=placed.readout_program,
-                parameters=arrays.readout,
+                parameters=network.parameters(placed, readout=True),
                 number=population_number(placed.number, readout=True),
                 persistent=(),
             )
             name = self._name(placed.name, "readout")
             self.readout = Population(readout, self.clock, name, shares_input=population)
-            decoded, decoder = placed.readout.decoded, self.source.config.decoder
-            self.decoded = collect(self.readout, decoded, decoder, self.timing)
+            self.decoded = collect(self.readout, placed.readout.decoded, decoder, self.timing)
 
-    def _pathways(
-        self, placed: PlacedLayer, arrays: LayerArrays, rules: Mapping[str, Rule]
-    ) -> dict[str, AnySynapses]:
+    def _pathways(self, placed: PlacedLayer, rules: Mapping[str, Rule]) -> dict[str, AnySynapses]:
         population = self.populations[placed.name]
+        weights, delays = self.source.connection_weights(placed), self.source.delays(placed)
         pathways: dict[str, AnySynapses] = {}
         for projection in placed.projections:
-            name, delay = projection.name, arrays.delays[projection.name]
+            name, delay = projection.name, delays[projection.name]
             pathway = Pathway(
                 self._name(placed.name, projection.kind),
                 projection,
                 placed.separate_inhibition and projection.target is None,
                 self.source.weights,
-                arrays.weights[name],
+                weights[name],
                 delay,
                 self.clock,
             )
