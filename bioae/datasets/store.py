@@ -85,7 +85,8 @@ def fetch(name: str) -> Path:
             failures.append(f"{mirror}: {shortened(line)}")
     raise DataError(
         "the data set could not be fetched", where=name, found="; ".join(failures),
-        hint=f"Connect to the internet, or {_completing(known)}",
+        hint=f"Connect to the internet, or set {VARIABLE} to a folder that holds all its IDX files "
+        f"in {name}{os.sep}",
     )  # fmt: skip
 
 
@@ -115,20 +116,6 @@ def _own_folder() -> Path | None:
         hint = f"Set {VARIABLE} to a folder of data sets, or unset it"
         raise DataError("not a folder", where=f"{VARIABLE}={root}", hint=hint)
     return root
-
-
-def _completing(known: DataSet) -> str:
-    """Return a hint on the user's folder, for a data set that is not in it."""
-    own = _own_folder()
-    if own is not None and (own / known.name).is_dir():
-        files = [
-            file_names(split, kind)[0]
-            for split in _STEMS
-            for kind in _NDIM
-            if find_file(own / known.name, split, kind) is None
-        ]
-        return f"add {', '.join(files)} to {own / known.name}"
-    return f"set {VARIABLE} to a folder that holds its IDX files in {known.name}{os.sep}"
 
 
 def _is_complete(folder: Path) -> bool:

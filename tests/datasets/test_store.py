@@ -117,7 +117,7 @@ def test_the_folder_of_a_user(
     (root / "digits" / NAMES["labels"]).unlink()
     assert locate("digits") is None
     serve(offline)
-    with refused(DataError, hint=re.compile(f"or add {NAMES['labels']} to {root / 'digits'}$")):
+    with refused(DataError, hint=re.compile("all its IDX files in digits/$")):
         fetch("digits")
 
 

@@ -49,8 +49,6 @@ def test_an_artefact_keeps_its_record(network: Network, tmp_path: Path) -> None:
     save(load(tmp_path / "a"), tmp_path / "c", metrics={"epoch": 4})
     again = load(tmp_path / "c")
     assert (again.training, again.metrics) == ({"data": {"name": "sample"}}, {"epoch": 4})
-    with pytest.raises(AttributeError, match=r"\.network\.with_neuron$"):
-        again.with_neuron("adex")
 
 
 def test_it_can_be_read_without_bioae(network: Network, tmp_path: Path) -> None:
