@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from bioae.files import write_text
-from bioae.provenance import processor
+from experiments.runner.provenance import processor
 
 #: Results of the benchmarks, and results that pages of the documentation include.
 RESULTS = Path(__file__).parent / "results"

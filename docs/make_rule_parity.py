@@ -15,11 +15,13 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
+sys.path.insert(0, str(Path(__file__).parents[1]))  # experiments are not installed
+
 from bioae import parity
 from bioae.equations import available_synapses, load_synapse
 from bioae.files import write_text
-from bioae.provenance import provenance
 from bioae.showing import markdown_table
+from experiments.runner.provenance import provenance
 
 PATH = Path(__file__).resolve().parent / "results" / "rule_parity.json"
 TABLE = PATH.with_name("rule_parity-table.inc")

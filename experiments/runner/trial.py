@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 from filelock import Timeout
 
-from bioae.provenance import provenance
 from bioae.simulation.backend import Backend, Target, known_target
 from experiments.runner.experiment import Key, Plan
+from experiments.runner.provenance import provenance
 from experiments.runner.rows import row_of
 from experiments.runner.store import Store, locked
 
