@@ -91,8 +91,6 @@ def _usage(error: CycloptsError, program: str) -> str:
             what = _unknown_option(error)
         case exceptions.UnusedCliTokensError(unused_tokens=[token, *_]):
             what = f"The argument {token!r} is not expected."
-        case exceptions.MissingArgumentError(keyword=None, argument=argument) if argument:
-            what = f"{argument.name} is missing.{str(error).partition('an argument.')[2]}"
         case _:
             what = str(error)
     return f"{what} See {command} --help"
