@@ -12,7 +12,6 @@ sparseness: untuned Poisson neurons of m spikes per presentation have 1/(1 + m).
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any, Literal
 
 import numpy as np
@@ -23,7 +22,6 @@ from bioae.analysis.firing.rates import NeuronSet, check_reference
 from bioae.analysis.results.arrays import (
     along,
     check_several,
-    count_blocks,
     described,
     of_neurons,
     ratio,
@@ -40,8 +38,8 @@ _TITLES = {
     "hoyer": "sparseness (Hoyer)",
     "kurtosis": "excess kurtosis",
 }
-# Sums over n responses, their squares, and the second and fourth powers of their deviations.
-_Sums = tuple[NDArray[Any], NDArray[Any], NDArray[np.float64], NDArray[np.float64]]
+# Numbers in a block of responses.
+_NUMBERS = 2**20
 
 
 @of_layer
@@ -70,21 +68,10 @@ def lifetime_sparseness(
     ResultError
         If there are fewer than two examples (stimuli, where there are repeats).
     """
-    data = layer_data(tree, layer)
     one_of(measure, "measure", tuple(_TITLES), error=ResultError)
-    stimuli = stimulus_index(tree)
-    responses = data.sizes["example"] if stimuli is None else int(stimuli.max()) + 1
-    check_several(responses, "examples" if stimuli is None else "stimuli")
-    total, squares, second, fourth = (np.zeros(data.sizes["neuron"], t) for t in "qqdd")
-    for counts in _responses(tree, layer):
-        total = total + counts.sum(0)
-        squares = squares + (counts**2).sum(0)
-    if measure == "kurtosis":
-        for counts in _responses(tree, layer):
-            squared = (counts - total / responses) ** 2
-            second += squared.sum(0)
-            fourth += (squared**2).sum(0)
-    values = _sparseness(measure, (total, squares, second, fourth), responses)
+    responses = _responses(tree, layer)
+    check_several(len(responses), "examples" if stimulus_index(tree) is None else "stimuli")
+    values = _measured(measure, responses.T)
     title = f"lifetime {_TITLES[measure]}"
     return of_neurons((tree, layer), values, "lifetime_sparseness", title)
 
@@ -119,49 +106,46 @@ def population_sparseness(
     data = layer_data(tree, layer)
     one_of(measure, "measure", tuple(_TITLES), error=ResultError)
     check_several(data.sizes["neuron"], "neurons")
-    chosen = np.full(data.sizes["neuron"], of == "all")
+    responses, stimuli = _responses(tree, layer), stimulus_index(tree)
     if of == "alive":
-        for counts in _responses(tree, layer):
-            chosen |= counts.any(0)
-    neurons, parts = int(chosen.sum()), [np.zeros(0)]
-    for counts in _responses(tree, layer):
-        response, central = counts[:, chosen], np.zeros((2, len(counts)))
-        if neurons < 2:
-            parts.append(np.full(len(counts), np.nan))
-            continue
-        if measure == "kurtosis":
-            squared = (response - response.mean(1, keepdims=True)) ** 2
-            central[:] = squared.sum(1), (squared**2).sum(1)
-        sums = (response.sum(1), (response**2).sum(1), *central)
-        parts.append(_sparseness(measure, sums, neurons))
-    stimuli, values = stimulus_index(tree), np.concatenate(parts)
+        responses = responses[:, responses.any(0)]
+    values = np.full(len(responses), np.nan)
+    if responses.shape[1] > 1:
+        values = _measured(measure, responses)
     array = along(data, values if stimuli is None else values[stimuli], "example")
     return described(array, "population_sparseness", f"population {_TITLES[measure]}", "1")
 
 
-def _responses(tree: xr.DataTree, layer: str) -> Iterator[NDArray[Any]]:
-    """Return numbers proportional to responses, by blocks, (example, neuron) each.
+def _responses(tree: xr.DataTree, layer: str) -> NDArray[Any]:
+    """Return numbers proportional to responses, (example, neuron).
 
     Where there are repeats, they are the sums over those of each stimulus, (stimulus, neuron), or
     the means if some stimulus has more repeats than another.
     """
     if stimulus_index(tree) is None:
-        for _, counts in count_blocks(tree, layer):
-            yield counts
-        return
+        counts = layer_data(tree, layer)["spike_count"].transpose("example", "neuron")
+        return counts.to_numpy()
     sums = class_sums(tree, layer, by_label=False, by_stimulus=True)
     equal = (sums.sizes == sums.sizes[0]).all()
-    yield sums.total if equal else sums.total / sums.sizes[:, None]
+    return sums.total if equal else sums.total / sums.sizes[:, None]
 
 
-def _sparseness(measure: str, sums: _Sums, n: int) -> NDArray[np.float64]:
-    """Return a measure of n responses from their sums."""
-    total, squares, second, fourth = sums
+def _measured(measure: str, responses: NDArray[Any]) -> NDArray[np.float64]:
+    """Return a measure of the responses in each row, by blocks of rows."""
+    parts = np.array_split(responses, max(1, responses.size // _NUMBERS))
+    return np.concatenate([_sparseness(measure, part) for part in parts])
+
+
+def _sparseness(measure: str, responses: NDArray[Any]) -> NDArray[np.float64]:
+    n = responses.shape[1]
+    responses = responses.astype(np.result_type(responses, np.int64))
+    total, squares = responses.sum(1), (responses**2).sum(1)
     if measure == "treves_rolls":
         return np.asarray((1 - ratio(total.astype(float) ** 2, n * squares)) / (1 - 1 / n))
     if measure == "hoyer":
         return np.asarray((np.sqrt(n) - ratio(total, np.sqrt(squares))) / (np.sqrt(n) - 1))
+    around = (responses - total[:, None] / n) ** 2
     # Rounding gives equal responses a spread; integers decide exactly, means to 12 digits.
     whole = total.dtype.kind == "i"
     varies = n * squares > (total**2 if whole else total**2 * (1 + 1e-12))
-    return ratio(n * fourth, np.where(varies, second, 0) ** 2) - 3
+    return ratio(n * (around**2).sum(1), np.where(varies, around.sum(1), 0) ** 2) - 3
