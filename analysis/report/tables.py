@@ -228,23 +228,10 @@ def _cortex(measures: Measures, name: str) -> Table:
 
 
 def _obstacles(layers: Mapping[str, Sequence[Verdict]]) -> tuple[str, ...]:
-    """Return a sentence per reason for which statistics are not comparable."""
-    found: dict[tuple[str, tuple[str, ...]], list[str]] = {}
-    for verdicts in zip(*layers.values(), strict=True):
-        by_layer = dict(zip(layers, verdicts, strict=True))
-        reasons = _grouped(
-            {name: v.reason for name, v in by_layer.items() if v.outcome == "not comparable"}
-        )
-        for reason, where in reasons.items():
-            names = found.setdefault((reason, tuple(where)), [])
-            name = _worded(verdicts[0].reference.statistic)
-            if name not in names:
-                names.append(name)
-    return tuple(
-        f"{_listed(names)}{'' if len(where) == len(layers) else f' in {_listed(where)}'}: "
-        f"not comparable, {reason}."
-        for (reason, where), names in found.items()
-    )
+    """Return the reasons for which statistics are not comparable."""
+    verdicts = [each for own in layers.values() for each in own]
+    reasons = dict.fromkeys(v.reason for v in verdicts if v.outcome == "not comparable")
+    return tuple(f"Not comparable: {reason}." for reason in reasons)
 
 
 def _heading(name: str) -> str:
