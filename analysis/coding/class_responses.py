@@ -8,7 +8,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from bioae.analysis.coding.classification import wilson_interval
+from bioae.analysis.coding.classification import CONFIDENCE, wilson_interval
 from bioae.analysis.results.arrays import along, as_dataset, count_blocks, described, ratio
 from bioae.analysis.results.class_sums import class_sums
 from bioae.analysis.results.layers import duration_s, layer_data, of_layer
@@ -112,9 +112,7 @@ def assigned_classes(tree: xr.DataTree, layer: str) -> xr.DataArray:
 
 
 @of_layer
-def assigned_accuracy(
-    tree: xr.DataTree, layer: str, assigned: xr.DataArray, *, confidence: float = 0.95
-) -> xr.Dataset:
+def assigned_accuracy(tree: xr.DataTree, layer: str, assigned: xr.DataArray) -> xr.Dataset:
     """Accuracy of predicting the class of the neurons that fire most, with Wilson's interval.
 
     The predicted class is that whose neurons have the most spikes on average, the first in a tie;
@@ -125,8 +123,6 @@ def assigned_accuracy(
     assigned
         The classes of the layer's neurons, of another result: that of training examples
         (`assigned_classes`).
-    confidence
-        Confidence level of Wilson's interval.
 
     Returns
     -------
@@ -155,14 +151,14 @@ def assigned_accuracy(
         winner = np.where(means.max(1) > 0, numbers[means.argmax(1)], NONE)
         predicted[start : start + len(counts)] = winner
     correct, examples = int((predicted == labels).sum()), len(predicted)
-    low, high = wilson_interval(correct, examples, confidence=confidence)
+    low, high = wilson_interval(correct, examples)
     scalars = {
         "accuracy": ("accuracy", ratio(correct, examples)),
         "low": ("lower end of the interval", low),
         "high": ("upper end", high),
     }
     column = "example", predicted, {"long_name": "predicted class"}
-    found = as_dataset(scalars, attrs={"confidence": confidence})
+    found = as_dataset(scalars, attrs={"confidence": CONFIDENCE})
     return found.assign(predicted_class=column).assign_coords(example=tree["example"].to_numpy())
 
 

@@ -14,6 +14,8 @@ from bioae.checks import floats, real
 from bioae.errors import ResultError
 
 _ENDS = {"low": "lower end of the interval", "high": "upper end of the interval"}
+#: The level of the intervals.
+CONFIDENCE = 0.95
 
 
 @of_result
@@ -27,13 +29,8 @@ def predicted_class(tree: xr.DataTree) -> xr.DataArray:
 
 
 @of_result
-def accuracy(tree: xr.DataTree, *, confidence: float = 0.95) -> xr.Dataset:
+def accuracy(tree: xr.DataTree) -> xr.Dataset:
     """Fraction of examples whose class is predicted, with Wilson's interval.
-
-    Parameters
-    ----------
-    confidence
-        Confidence level of the interval.
 
     Returns
     -------
@@ -41,9 +38,9 @@ def accuracy(tree: xr.DataTree, *, confidence: float = 0.95) -> xr.Dataset:
         The scalars ``accuracy``, ``low`` and ``high``, the numbers of ``examples`` and of
         ``correct`` ones, and ``chance``, the share of the most frequent class.
     """
-    confusion = confusion_matrix(tree, confidence=confidence)["count"].to_numpy()
+    confusion = confusion_matrix(tree)["count"].to_numpy()
     examples, correct = int(confusion.sum()), int(confusion.trace())
-    low, high = wilson_interval(correct, examples, confidence=confidence)
+    low, high = wilson_interval(correct, examples)
     chance = ratio(confusion.sum(1).max(), examples)
     return as_dataset(
         {
@@ -54,18 +51,13 @@ def accuracy(tree: xr.DataTree, *, confidence: float = 0.95) -> xr.Dataset:
             "correct": ("correct predictions", correct),
             "chance": ("share of the most frequent class", chance),
         },
-        attrs={"confidence": confidence},
+        attrs={"confidence": CONFIDENCE},
     )
 
 
 @of_result
-def confusion_matrix(tree: xr.DataTree, *, confidence: float = 0.95) -> xr.Dataset:
+def confusion_matrix(tree: xr.DataTree) -> xr.Dataset:
     """Confusion matrix: how often each class is predicted as each class, with intervals.
-
-    Parameters
-    ----------
-    confidence
-        Confidence level of the intervals.
 
     Returns
     -------
@@ -77,7 +69,7 @@ def confusion_matrix(tree: xr.DataTree, *, confidence: float = 0.95) -> xr.Datas
     place = labels * classes + predicted_class(tree).to_numpy()
     count = np.bincount(place, minlength=classes**2).reshape(classes, classes)
     total = count.sum(1, keepdims=True)
-    low, high = wilson_interval(count, total, confidence=confidence)
+    low, high = wilson_interval(count, total)
     names = np.arange(classes)
     return as_dataset(
         {
@@ -91,13 +83,11 @@ def confusion_matrix(tree: xr.DataTree, *, confidence: float = 0.95) -> xr.Datas
             "true": ("true", names, {"long_name": "true class"}),
             "predicted": ("predicted", names, {"long_name": "predicted class"}),
         },
-        attrs={"confidence": confidence},
+        attrs={"confidence": CONFIDENCE},
     )
 
 
-def memorised_labels(
-    predicted: ArrayLike, given: ArrayLike, true: ArrayLike, *, confidence: float = 0.95
-) -> xr.Dataset:
+def memorised_labels(predicted: ArrayLike, given: ArrayLike, true: ArrayLike) -> xr.Dataset:
     """Memorisation of wrong labels: fraction of mislabelled examples predicted as labelled.
 
     Parameters
@@ -108,8 +98,6 @@ def memorised_labels(
         The label with which it was trained, (example,).
     true
         Its true class, (example,).
-    confidence
-        Confidence level of the interval.
 
     Returns
     -------
@@ -137,7 +125,7 @@ def memorised_labels(
     wrong = label != truth
     mislabelled = int(wrong.sum())
     memorised = int((guess == label)[wrong].sum())
-    low, high = wilson_interval(memorised, mislabelled, confidence=confidence)
+    low, high = wilson_interval(memorised, mislabelled)
     recovered, correct = (guess == truth)[wrong].sum(), (guess == label)[~wrong].sum()
     right = len(wrong) - mislabelled
     return as_dataset(
@@ -150,12 +138,12 @@ def memorised_labels(
             "examples": ("examples", len(wrong)),
             "mislabelled": ("examples with a wrong label", mislabelled),
         },
-        attrs={"confidence": confidence},
+        attrs={"confidence": CONFIDENCE},
     )
 
 
 def wilson_interval(
-    successes: ArrayLike, trials: ArrayLike, *, confidence: float = 0.95
+    successes: ArrayLike, trials: ArrayLike, *, confidence: float = CONFIDENCE
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Wilson's score interval of a proportion, without correction for continuity.
 

@@ -7,7 +7,6 @@ correction removes most of this bias; shuffled labels, which carry no informatio
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Literal
 
 import numpy as np
 import xarray as xr
@@ -18,10 +17,9 @@ from bioae.analysis.results.arrays import count_blocks, of_neurons, whole_steps
 from bioae.analysis.results.layers import layer_data, of_layer, steps
 from bioae.analysis.results.outputs import classes
 from bioae.analysis.results.repeats import first_presentations
-from bioae.checks import one_of, whole
+from bioae.checks import whole
 from bioae.errors import ResultError
 
-Correction = Literal["miller_madow", "none"]
 # The position of a block's first example, and the responses (example, neuron) of the block.
 _Responses = Iterator[tuple[int, NDArray[np.int64]]]
 # The plug-in estimate and its bias in bits, (neuron,) each.
@@ -36,21 +34,18 @@ def count_information(
     tree: xr.DataTree,
     layer: str,
     *,
-    correction: Correction = "miller_madow",
     shuffles: int = 0,
     seed: int = 0,
 ) -> xr.Dataset:
     """Mutual information between each neuron's spike count and the class, in bits.
 
-    I = Σ p(r, c) log₂(p(r, c) / (p(r) p(c))), with frequencies for the probabilities.
+    I = Σ p(r, c) log₂(p(r, c) / (p(r) p(c))), with frequencies for the probabilities, minus the
+    bias to first order, which follows from the numbers of different counts, of classes and of pairs
+    that occur (Miller 1955). It is the correction of Panzeri & Treves (1996) with these numbers as
+    observed, and too small where many pairs are rare.
 
     Parameters
     ----------
-    correction
-        ``"miller_madow"`` subtracts the bias to first order, which follows from the numbers of
-        different counts, of classes and of pairs that occur (Miller 1955). It is the correction
-        of Panzeri & Treves (1996) with these numbers as observed, and too small where many pairs
-        are rare. ``"none"`` returns the plug-in estimate.
     shuffles
         Number of repetitions with classes shuffled among the examples; in the result of
         `presentations`, among the stimuli. Each reads all counts.
@@ -61,10 +56,11 @@ def count_information(
     -------
     xarray.Dataset
         (neuron,) in bits: ``mutual_information``, corrected; ``bias``, the correction, which was
-        subtracted. Both are 0 for a neuron that always responds the same. Corrected values of
-        uninformative neurons scatter around 0 and may be negative. The scalar ``class_entropy``
-        is the upper bound. With shuffles also ``shuffled_mean`` and ``shuffled_deviation`` (ddof
-        1; NaN for a single shuffle) of the same measure. NaN without examples.
+        subtracted: their sum is the plug-in estimate. Both are 0 for a neuron that always responds
+        the same. Corrected values of uninformative neurons scatter around 0 and may be negative.
+        The scalar ``class_entropy`` is the upper bound. With shuffles also
+        ``shuffled_mean`` and ``shuffled_deviation`` (ddof 1; NaN for a single shuffle) of the same
+        measure. NaN without examples.
 
     Notes
     -----
@@ -78,7 +74,7 @@ def count_information(
     """
     return _measured(
         tree, layer, lambda: count_blocks(tree, layer), steps(tree) + 1,
-        correction=correction, shuffles=shuffles, seed=seed,
+        shuffles=shuffles, seed=seed,
     )  # fmt: skip
 
 
@@ -88,7 +84,6 @@ def latency_information(
     layer: str,
     *,
     bin_ms: float | None = None,
-    correction: Correction = "miller_madow",
     shuffles: int = 0,
     seed: int = 0,
 ) -> xr.Dataset:
@@ -101,7 +96,7 @@ def latency_information(
     bin_ms
         Width of the bins of latency, from the start of the presentation; one step by default.
         Wider bins reduce the bias.
-    correction, shuffles, seed
+    shuffles, seed
         As in `count_information`.
 
     Returns
@@ -113,7 +108,7 @@ def latency_information(
     bins = -(-steps(tree) // width)
     return _measured(
         tree, layer, lambda: first_spikes(tree, layer, width), bins + 1,
-        correction=correction, shuffles=shuffles, seed=seed,
+        shuffles=shuffles, seed=seed,
     )  # fmt: skip
 
 
@@ -123,11 +118,9 @@ def _measured(
     responses: Callable[[], _Responses],
     different: int,
     *,
-    correction: Correction,
     shuffles: int,
     seed: int,
 ) -> xr.Dataset:
-    one_of(correction, "correction", ("miller_madow", "none"), error=ResultError)
     shuffles = whole(shuffles, "shuffles", error=ResultError)
     whole(seed, "the seed", most=2**64 - 1, error=ResultError)
     shape = (layer_data(tree, layer).sizes["neuron"], different)
@@ -135,7 +128,6 @@ def _measured(
 
     def corrected(labels: NDArray[np.int64]) -> _Estimate:
         plug_in, bias = _information(_response_table(responses(), labels, *shape))
-        bias = bias if correction == "miller_madow" else np.zeros(shape[0])
         return plug_in - bias, bias
 
     information, bias = corrected(index)

@@ -6,7 +6,7 @@ import numpy as np
 import xarray as xr
 from scipy.special import log_softmax
 
-from bioae.analysis.coding.classification import accuracy
+from bioae.analysis.coding.classification import CONFIDENCE, accuracy
 from bioae.analysis.coding.reconstruction import (
     mean_absolute_error,
     mean_squared_error,
@@ -98,13 +98,8 @@ def output_scores(tree: xr.DataTree) -> xr.Dataset:
 
 
 @of_result
-def scores(tree: xr.DataTree, *, confidence: float = 0.95) -> xr.Dataset:
+def scores(tree: xr.DataTree) -> xr.Dataset:
     """Scores of a network on its task, over all examples.
-
-    Parameters
-    ----------
-    confidence
-        Confidence level of the interval of the accuracy.
 
     Returns
     -------
@@ -116,7 +111,7 @@ def scores(tree: xr.DataTree, *, confidence: float = 0.95) -> xr.Dataset:
     """
     task, low, high = task_of(tree), np.nan, np.nan
     if task == "classification":
-        found = accuracy(tree, confidence=confidence)
+        found = accuracy(tree)
         low, high = float(found["low"]), float(found["high"])
         labels, entropy = class_labels(tree), 0.0
         for start, output, _ in output_blocks(tree):
@@ -136,7 +131,7 @@ def scores(tree: xr.DataTree, *, confidence: float = 0.95) -> xr.Dataset:
     return xr.Dataset(
         {name: ("score", column, {"units": "1"}) for name, column in columns.items()},
         coords={"score": list(values), "label": ("score", [_LABELS[name] for name in values])},
-        attrs={"confidence": confidence, "examples": tree.sizes["example"]},
+        attrs={"confidence": CONFIDENCE, "examples": tree.sizes["example"]},
     )
 
 

@@ -72,15 +72,12 @@ _MEANS = {
 def statistics(
     tree: xr.DataTree,
     *,
-    bursting_threshold: float = BURSTING_THRESHOLD,
     progress: Progress | bool | None = None,
 ) -> xr.DataTree:
     """Measure the firing of all neurons, examples and layers, in bounded memory.
 
     Parameters
     ----------
-    bursting_threshold
-        In spikes per step, see `bioae.analysis.is_bursting`.
     progress
         Called after each layer with the numbers of finished and of all layers; or whether to show
         a bar, by default on a terminal and in a notebook.
@@ -111,19 +108,19 @@ def statistics(
     layers = firing_layers(tree)
     with counted("statistics", len(layers), progress, unit="layers") as report:
         for done, layer in enumerate(layers, 1):
-            nodes[f"/layers/{layer}"] = _all_of(tree, layer, bursting_threshold)
+            nodes[f"/layers/{layer}"] = _all_of(tree, layer)
             report(done)
     return xr.DataTree.from_dict(nodes)
 
 
-def _all_of(tree: xr.DataTree, layer: str, threshold: float) -> xr.Dataset:
+def _all_of(tree: xr.DataTree, layer: str) -> xr.Dataset:
     """Return the statistics of a layer's neurons and examples, and the numbers that follow."""
     sums, fits = interval_sums(tree, layer), fit_rates(tree, layer)
-    neurons = neuron_statistics(tree, layer, bursting_threshold=threshold, sums=sums)
+    neurons = neuron_statistics(tree, layer, sums=sums)
     examples = example_statistics(tree, layer)
     fit, nan = fits.sel(distribution="lognormal"), xr.DataArray(np.nan)
     numbers = {
-        **_of_counts(tree, layer, threshold),
+        **_of_counts(tree, layer, BURSTING_THRESHOLD),
         "rate_hz_median": neurons["firing_rate"].median(),
         "latency_ms_median": neurons["first_spike_latency"].median(),
         **{name: _mean(neurons[measure]) for name, measure in _MEANS.items()},
@@ -148,7 +145,6 @@ def neuron_statistics(
     tree: xr.DataTree,
     layer: str,
     *,
-    bursting_threshold: float = BURSTING_THRESHOLD,
     sums: IntervalSums | None = None,
 ) -> xr.Dataset:
     """Statistics of each neuron of a layer, (neuron,), one variable each.
@@ -158,8 +154,6 @@ def neuron_statistics(
 
     Parameters
     ----------
-    bursting_threshold
-        As in `statistics`.
     sums
         The `interval_sums` of this layer, if they are computed already.
     """
@@ -168,7 +162,7 @@ def neuron_statistics(
     values = {
         "firing_rate": firing_rate(tree, layer),
         "rate_per_step": rate_per_step(tree, layer),
-        "is_bursting": is_bursting(tree, layer, threshold=bursting_threshold),
+        "is_bursting": is_bursting(tree, layer),
         "first_spike_latency": first_spike_latency(tree, layer),
         "isi_cv": isi_cv(tree, layer, sums=sums),
         "isi_cv2": isi_cv2(tree, layer, sums=sums),
@@ -207,17 +201,9 @@ def example_statistics(tree: xr.DataTree, layer: str) -> xr.Dataset:
 
 
 @of_layer
-def layer_statistics(
-    tree: xr.DataTree, layer: str, *, bursting_threshold: float = BURSTING_THRESHOLD
-) -> xr.Dataset:
-    """Return the statistics of a layer as scalars, by the names of `bioae.analysis.DEFINITIONS`.
-
-    Parameters
-    ----------
-    bursting_threshold
-        As in `statistics`.
-    """
-    return _all_of(tree, layer, bursting_threshold)[list(DEFINITIONS)]
+def layer_statistics(tree: xr.DataTree, layer: str) -> xr.Dataset:
+    """Return the statistics of a layer as scalars, by the names of `bioae.analysis.DEFINITIONS`."""
+    return _all_of(tree, layer)[list(DEFINITIONS)]
 
 
 @of_result
@@ -231,7 +217,7 @@ def summary(tree: xr.DataTree, *, bursting_threshold: float = BURSTING_THRESHOLD
     Parameters
     ----------
     bursting_threshold
-        As in `statistics`.
+        In spikes per step, see `bioae.analysis.is_bursting`.
     """
     firing = firing_layers(tree)
     # Without a layer that can fire, the columns are those of another, without its row.

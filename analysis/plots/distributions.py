@@ -169,7 +169,6 @@ def interval_histograms(
     distributions: MeasuredLayers[xr.DataArray],
     *,
     layers: Layers = None,
-    log: bool = False,
     ax: Places | None = None,
 ) -> Figure:
     """Draw the distributions of interspike intervals, one line per result.
@@ -187,16 +186,13 @@ def interval_histograms(
         length, (interval,), as from `bioae.analysis.isi_distribution`.
     layers
         The layers to draw, by default all that can fire.
-    log
-        Use a logarithmic axis of fractions and a linear one of lengths, on which an exponential
-        distribution is a straight line, and lengths that did not occur are not drawn.
     ax
         Axes to draw into, by layer.
     """
     values = _INTERVALS.by_layer(distributions, layers)
     axes = panels(layers_in(values), (3.6, 2.2), "interval (ms)", ax=ax, most=2)
     most = [_quantiles(each, _MOST) for own in values.values() for each in own.values()]
-    wide = not log and is_wide(np.ravel(most))
+    wide = is_wide(np.ravel(most))
     for name, panel in axes.items():
         marked = []
         for index, label, fraction in of_layer(values, name):
@@ -208,18 +204,15 @@ def interval_histograms(
                 length, density = _binned(length, shares, octaves=wide)
             panel.plot(
                 length,
-                np.where(density > 0, density, np.nan) if log else density,
+                density,
                 marker=MARKERS[index % len(MARKERS)] if length.size <= 40 else None,
                 markersize=3,
                 label=label,
                 **line_of(index),
             )
         panel.set_ylabel("fraction per octave" if wide else "fraction per ms")
-        if log and any(np.isfinite(line.get_ydata()).any() for line in panel.lines):
-            panel.set_yscale("log")
-        else:
-            from_zero(panel)
-            panel.yaxis.set_major_locator(MaxNLocator(4))
+        from_zero(panel)
+        panel.yaxis.set_major_locator(MaxNLocator(4))
         _draw_quartiles(panel, marked, results=len(values))
         medians = [
             (index, f"median {median:.3g} ms" if np.isfinite(median) else "no interval")
@@ -335,7 +328,4 @@ def _draw_quartiles(axes: Axes, rows: Sequence[tuple[int, Quartiles]], *, result
         axes.plot([median], [height], marker="|", markersize=7, markeredgewidth=2, **style)
     low, high = axes.get_ylim()
     share = 1 - 0.06 * results - 0.02
-    if axes.get_yscale() == "log":
-        axes.set_ylim(low, low * (high / low) ** (1 / share))
-    else:
-        axes.set_ylim(low, low + (high - low) / share)
+    axes.set_ylim(low, low + (high - low) / share)

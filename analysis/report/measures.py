@@ -23,7 +23,6 @@ from bioae.analysis.coding.reconstruction import reconstruction_errors
 from bioae.analysis.coding.scores import scores
 from bioae.analysis.comparison.agreement import differing_spikes
 from bioae.analysis.comparison.effects import COMPARED, compare_values, is_paired, windows_note
-from bioae.analysis.firing.rates import BURSTING_THRESHOLD
 from bioae.analysis.firing.sparseness import population_sparseness
 from bioae.analysis.measures.definitions import DEFINITIONS
 from bioae.analysis.measures.statistics import statistics
@@ -80,8 +79,6 @@ class Measures:
         verdicts and effects leave them out.
     diverged
         Lines on the layers whose recorded states diverged.
-    bursting_threshold
-        In spikes per step, the limit above which a neuron counts as bursting.
     """
 
     attributes: Mapping[str, Record]
@@ -95,7 +92,6 @@ class Measures:
     effects: Mapping[Pair, xr.Dataset | str]
     readouts: Mapping[str, Sequence[str]]
     diverged: Sequence[str]
-    bursting_threshold: float
 
     @cached_property
     def layers(self) -> pd.DataFrame:
@@ -192,7 +188,6 @@ def measure(
     results: Mapping[str, xr.DataTree],
     *,
     training_images: NDArray[Any] | None = None,
-    bursting_threshold: float = BURSTING_THRESHOLD,
     compare: Sequence[Pair] | None = None,
     progress: bool | None = None,
 ) -> Measures:
@@ -204,8 +199,6 @@ def measure(
         The results by name.
     training_images
         For the baseline of the mean image, see `bioae.analysis.mean_image`.
-    bursting_threshold
-        In spikes per step, see `bioae.analysis.is_bursting`.
     compare
         Pairs of results to compare instead.
     progress
@@ -227,7 +220,7 @@ def measure(
     trees: dict[str, xr.DataTree] = {}
     with counted("measuring", len(results), progress, unit="results") as report:
         for name, tree in results.items():
-            trees[name] = statistics(tree, bursting_threshold=bursting_threshold, progress=progress)
+            trees[name] = statistics(tree, progress=progress)
             report(len(trees))
 
     def effects(a: str, b: str) -> xr.Dataset:
@@ -272,7 +265,6 @@ def measure(
         effects={pair: _or_reason(effects, *pair) for pair in pairs},
         readouts={name: readout_layers(tree) for name, tree in results.items()},
         diverged=[line for name, tree in results.items() for line in _diverged(name, tree)],
-        bursting_threshold=bursting_threshold,
     )
 
 

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from bioae.analysis.firing.rates import BURSTING_THRESHOLD
 from bioae.analysis.measures.definitions import DEFINITIONS
 from bioae.analysis.report.measures import Measures
 from bioae.analysis.results.layers import layers_of
@@ -43,7 +44,7 @@ def to_numbers(measures: Measures) -> Record:
         "layers": first["layers"],
         "reconstruction": first.get("reconstruction"),
         "results": results,
-        "bursting_threshold": measures.bursting_threshold,
+        "bursting_threshold": BURSTING_THRESHOLD,
         "comparisons": [_comparison(measures, *pair) for pair in measures.spikes],
         "definitions": {
             name: {"label": each.label, "units": each.units, "definition": each.text}

@@ -11,6 +11,7 @@ from typing import Any
 import xarray as xr
 from numpy.typing import NDArray
 
+from bioae.analysis.firing.rates import BURSTING_THRESHOLD
 from bioae.analysis.measures.definitions import DEFINITIONS, Rows, Table, anchor, as_table
 from bioae.analysis.report.illustrations import illustrate
 from bioae.analysis.report.lead import lead
@@ -157,7 +158,7 @@ def _page(
 ) -> str:
     """Return the HTML of a report: the first tables, the pictures, the tables of all measures."""
     return rendered(
-        pictures, title=title, bursting_threshold=measures.bursting_threshold,
+        pictures, title=title, bursting_threshold=BURSTING_THRESHOLD,
         notes=[*(notes or lead(measures)), *measures.notes()], first_tables=first_tables,
         tables=measure_tables(measures),
         definitions={anchor(name): each for name, each in DEFINITIONS.items()},

@@ -8,6 +8,7 @@ from typing import Any
 
 import xarray as xr
 
+from bioae.analysis.firing.rates import BURSTING_THRESHOLD
 from bioae.analysis.measures.definitions import DEFINITIONS, Table, anchor, as_table, format_value
 from bioae.analysis.measures.verdicts import Verdict
 from bioae.analysis.report.measures import Measures
@@ -134,7 +135,7 @@ def _firing(measures: Measures, name: str) -> Table:
     layers = layers_of(measures.statistics[name])
     numbers = measures.layers.loc[name]
     rows, anchors, notes = [], {}, []
-    note = bursting_note(measures.attributes[name]["dt_ms"], measures.bursting_threshold)
+    note = bursting_note(measures.attributes[name]["dt_ms"], BURSTING_THRESHOLD)
     for key, definition in DEFINITIONS.items():
         if key == "bursting_fraction" and note and not numbers[key].any():
             notes.append(note)

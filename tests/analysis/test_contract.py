@@ -31,8 +31,8 @@ WRONG = ({}, None, 3, "x", xr.DataTree(), xr.Dataset(), np.zeros(3), xr.DataArra
 #: Values of options that never fit, by their parameter's name.
 OPTIONS: dict[str, tuple[Any, ...]] = {
     "layer": ("x", None, 3, ["latent"], True, {}), "dims": ("time", ("time",), ("example", "x"), 3),
-    "of": ("some", None, 1), "kind": ("x", None), "measure": ("x", None), "correction": ("x", None),
-    "model": ("x", None), "statistics": ("x", ["isi_cv"], {"isi_cv": "isi_cv"}, 3),
+    "of": ("some", None, 1), "kind": ("x", None), "measure": ("x", None),
+    "model": ("x", None),
     "window_ms": (0, -1, "x", float("nan"), float("inf"), True, 0.3),
     "bin_ms": (0, -1, "x", float("nan"), True, 0.3), "max_lag_ms": (-1, "x", float("nan"), True),
     "sigma_ms": (-1, "x", float("nan"), True),

@@ -54,10 +54,10 @@ def test_against_scikit_learn() -> None:
     shares = np.exp(tree["output"].to_numpy())
     shares /= shares.sum(1, keepdims=True)
     expected = metrics.log_loss(LABELS, shares, labels=range(CLASSES))
-    found = scores(tree, confidence=0.9)
+    found = scores(tree)
     assert float(found["value"].sel(score="cross_entropy")) == pytest.approx(expected)
     correct = int(accuracy(tree)["correct"])
-    ends = binomtest(correct, 8).proportion_ci(0.9, method="wilson")
+    ends = binomtest(correct, 8).proportion_ci(0.95, method="wilson")
     row = found.sel(score="accuracy")
     assert [float(row[end]) for end in ("low", "high")] == pytest.approx([*ends])
 
@@ -162,17 +162,17 @@ def test_what_does_not_fit_is_refused() -> None:
 def test_against_a_loop() -> None:
     generator = np.random.default_rng(0)
     true, given, guess = generator.integers(0, 4, (3, 500))
-    found = memorised_labels(guess, given, true, confidence=0.9)
+    found = memorised_labels(guess, given, true)
     wrong = [(p, g, t) for p, g, t in zip(guess, given, true, strict=True) if g != t]
     memorised = sum(p == g for p, g, _ in wrong)
     assert 0 < memorised < len(wrong)
     assert float(found["memorised"]) == memorised / len(wrong)
     assert float(found["recovered"]) == sum(p == t for p, _, t in wrong) / len(wrong)
-    expected = binomtest(memorised, len(wrong)).proportion_ci(0.9, method="wilson")
+    expected = binomtest(memorised, len(wrong)).proportion_ci(0.95, method="wilson")
     assert (float(found["low"]), float(found["high"])) == pytest.approx(
         (expected.low, expected.high)
     )
-    assert found.attrs["confidence"] == 0.9
+    assert found.attrs["confidence"] == 0.95
 
 
 def test_without_wrong_labels_nothing_is_memorised() -> None:

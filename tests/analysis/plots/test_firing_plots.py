@@ -143,8 +143,6 @@ def test_interval_histograms_draw_the_fractions(two: dict[str, xr.DataTree]) -> 
     assert [*axes.lines[2].get_xdata()] == ends
     styles = {(to_hex(each.get_color()), str(each.get_linestyle())) for each in axes.lines}
     assert len(styles) == 3
-    log = panel(interval_histograms(distributions, log=True), "conv")
-    assert log.get_yscale() == "log"
 
 
 def test_each_neuron_with_a_cv_has_a_marker(two: dict[str, xr.DataTree]) -> None:
