@@ -37,7 +37,6 @@ from .comparison.agreement import score_change as score_change
 from .comparison.effects import compare as compare
 from .comparison.effects import compare_values as compare_values
 from .comparison.effects import neuron_values as neuron_values
-from .exports import layer_frame as layer_frame
 from .exports import neuron_frame as neuron_frame
 from .exports import spike_frame as spike_frame
 from .exports import to_csv as to_csv

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -13,7 +12,6 @@ import xarray as xr
 
 from bioae.analysis.firing.rates import firing_rate, is_alive, is_bursting, spike_count
 from bioae.analysis.measures.statistics import summary
-from bioae.analysis.results.arrays import check_of_neurons
 from bioae.analysis.results.layers import (
     check_fires,
     chosen_layers,
@@ -23,21 +21,14 @@ from bioae.analysis.results.layers import (
     of_result,
 )
 from bioae.analysis.results.repeats import presentation_numbers
-from bioae.checks import instance
-from bioae.errors import OutputError, ResultError
+from bioae.errors import OutputError
 from bioae.files import atomic_output
 from bioae.inputs import as_path
-
-#: Rows of a table that takes seconds and hundreds of megabytes.
-_MANY_ROWS = 10_000_000
 
 
 @of_result
 def to_pandas(
-    tree: xr.DataTree,
-    layers: str | Sequence[str] | None = None,
-    *,
-    statistics: xr.Dataset | None = None,
+    tree: xr.DataTree, layers: str | Sequence[str] | None = None
 ) -> dict[str, pd.DataFrame]:
     """Return a result as four tables, by name.
 
@@ -45,44 +36,25 @@ def to_pandas(
     ----------
     layers
         Names of layers; by default all that can fire.
-    statistics
-        As in `neuron_frame`, for one layer.
 
     Returns
     -------
     dict
-        ``"spikes"`` (`spike_frame`), ``"neurons"`` (`neuron_frame`), ``"layers"`` (`layer_frame`),
+        ``"spikes"`` (`spike_frame`), ``"neurons"`` (`neuron_frame`), ``"layers"`` (`summary`),
         and ``"examples"``: example, and label, stimulus and repeat where known.
 
     Raises
     ------
     ResultError
-        If there is no such layer, it cannot fire, or `statistics` are given for several layers.
-
-    Warns
-    -----
-    UserWarning
-        Before a table of spikes of more than ten million rows is made.
+        If there is no such layer, or it cannot fire.
     """
     names = chosen_layers(tree, layers)
-    rows = sum(layer_data(tree, name).sizes["spike"] for name in names)
-    if rows > _MANY_ROWS:
-        warnings.warn(
-            f"the table of spikes has up to {rows:,} rows, about {rows * 30 / 1e9:.1f} GB; "
-            "name layers, or select examples with result.isel(example=slice(100))",
-            stacklevel=3,
-        )
-    if statistics is not None and len(names) != 1:
-        raise ResultError(
-            "statistics are those of the neurons of one layer", where="statistics",
-            expected="one layer", found=", ".join(names),
-        )  # fmt: skip
-    neurons = [neuron_frame(tree, name, statistics=statistics) for name in names]
+    neurons = [neuron_frame(tree, name) for name in names]
     spikes = [spike_frame(tree, name) for name in names]
     return {
         "spikes": pd.concat(spikes, ignore_index=True),
         "neurons": pd.concat(neurons, ignore_index=True),
-        "layers": layer_frame(tree).loc[names].reset_index(),
+        "layers": summary(tree).to_dataframe().loc[names].reset_index(),
         "examples": pd.DataFrame(
             {name: array.to_numpy() for name, array in presentation_numbers(tree).items()}
         ),
@@ -142,17 +114,8 @@ def spike_frame(tree: xr.DataTree, layer: str) -> pd.DataFrame:
 
 
 @of_layer
-def neuron_frame(
-    tree: xr.DataTree, layer: str, *, statistics: xr.Dataset | None = None
-) -> pd.DataFrame:
-    """Return a layer's neurons, one per row: position, spikes, rate, alive and bursting.
-
-    Parameters
-    ----------
-    statistics
-        Further columns, (neuron,), by the names of the variables, such as from
-        `bioae.analysis.neuron_statistics`. Undefined values are NaN.
-    """
+def neuron_frame(tree: xr.DataTree, layer: str) -> pd.DataFrame:
+    """Return a layer's neurons, one per row: position, spikes, rate, alive and bursting."""
     check_fires(tree, layer)
     data = layer_data(tree, layer)
     columns = {"neuron": np.arange(data.sizes["neuron"])}
@@ -165,20 +128,8 @@ def neuron_frame(
         "bursting": is_bursting(tree, layer),
     }
     columns |= {name: array.to_numpy() for name, array in measures.items()}
-    statistics = xr.Dataset() if statistics is None else statistics
-    instance(statistics, "statistics", xr.Dataset, error=ResultError)
-    for name, array in statistics.data_vars.items():
-        check_of_neurons(name, array, layer, data.sizes["neuron"])
-        if name != "firing_rate":  # it is there, with its unit
-            columns[str(name)] = array.to_numpy()
     # Positions stay integers next to a layer whose neurons have none.
     return _frame(columns, tree, layer).astype(dict.fromkeys(position, "Int32"))
-
-
-@of_result
-def layer_frame(tree: xr.DataTree) -> pd.DataFrame:
-    """Return the layers that can fire, one per row, with the numbers of `summary`."""
-    return summary(tree).to_dataframe()
 
 
 def _frame(columns: dict[str, np.ndarray], tree: xr.DataTree, layer: str) -> pd.DataFrame:

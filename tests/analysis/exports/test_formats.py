@@ -20,7 +20,6 @@ from rasters import Raster, make, rasters
 from refusals import refused
 
 from bioae import analysis
-from bioae.analysis.exports import frames
 from bioae.errors import LibraryError, OutputError, ResultError
 
 RASTERS = rasters()
@@ -82,24 +81,14 @@ def test_tables_hold_all_layers_or_those_chosen() -> None:
     assert list(tables["neurons"]["layer"].unique()) == ["conv", "latent", "output"]
     assert tables["neurons"]["channel"].dtype == "Int32"
     assert tables["neurons"].query("layer == 'latent'")["channel"].isna().all()
-    chosen = analysis.to_pandas(tree, ["latent"], statistics=analysis.neuron_values(tree, "latent"))
+    chosen = analysis.to_pandas(tree, ["latent"])
     assert len(chosen["neurons"]) == 10
-    assert chosen["neurons"]["isi_cv"].isna().sum() == 5
-    assert "firing_rate" not in chosen["neurons"]
     np.testing.assert_array_equal(
         chosen["neurons"]["firing_rate_hz"], analysis.firing_rate(tree, "latent").to_numpy()
     )
     assert list(chosen["layers"]["layer"]) == ["latent"]
     expected = analysis.summary(tree)["dead_fraction"].to_numpy()
-    np.testing.assert_array_equal(analysis.layer_frame(tree)["dead_fraction"], expected)
-    with refused(ResultError, where="statistics"):
-        analysis.to_pandas(tree, statistics=analysis.neuron_values(tree, "latent"))
-
-
-def test_a_table_of_very_many_rows_is_announced(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(frames, "_MANY_ROWS", 10)
-    with pytest.warns(UserWarning, match=r"rows, about 0\.0 GB"):
-        analysis.to_pandas(analysis.example_result(), "latent")
+    np.testing.assert_array_equal(tables["layers"]["dead_fraction"], expected)
 
 
 def test_tables_are_of_the_examples_that_were_chosen(counted: xr.DataTree) -> None:

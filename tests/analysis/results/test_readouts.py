@@ -124,7 +124,6 @@ def test_functions_of_a_layer_refuse_it(tree: xr.DataTree, function: Any) -> Non
 
 
 def test_exports_leave_it_out(tree: xr.DataTree, tmp_path: Path) -> None:
-    assert list(analysis.layer_frame(tree).index) == ["first", "second"]
     frames = analysis.to_pandas(tree)
     for name in ("spikes", "neurons", "layers"):
         assert sorted(frames[name]["layer"].unique()) == ["first", "second"]
