@@ -7,7 +7,7 @@ neurons are compared in pairs.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 import numpy as np
 import xarray as xr
@@ -18,8 +18,6 @@ from bioae.analysis.results.arrays import check_of_neurons
 from bioae.analysis.results.layers import (
     duration_s,
     firing_layers,
-    layer_data,
-    layer_names,
     of_layer,
     of_result,
     result_of,
@@ -32,7 +30,6 @@ COMPARED = (
     "firing_rate", "isi_cv", "isi_cv2", "lv", "lvr", "fano_factor", "lifetime_sparseness",
 )  # fmt: skip
 
-Statistic = Callable[[xr.DataTree, str], xr.DataArray]
 Values = Mapping[str, xr.Dataset]
 
 
@@ -41,7 +38,6 @@ def compare(
     a: xr.DataTree,
     b: xr.DataTree,
     *,
-    statistics: Mapping[str, Statistic] | None = None,
     paired: bool | None = None,
     level: float = 0.95,
     resamples: int = 2000,
@@ -51,9 +47,6 @@ def compare(
 
     Parameters
     ----------
-    statistics
-        By name, functions of a result and a layer that return a value for each neuron, (neuron,);
-        by default those of `neuron_values`, of the layers that can fire.
     paired
         Whether neuron n of one is neuron n of the other. By default it is, if the results are of
         the same network (`network_sha256`) and a layer has as many neurons in both. A network with
@@ -64,9 +57,9 @@ def compare(
     Returns
     -------
     xarray.Dataset
-        As from `compare_values`, for the layers that both results have; or for each layer of one,
-        if the other has a single population of another name. The attribute ``note`` says so if
-        trials or presentations differ in length.
+        As from `compare_values`, of `neuron_values`, for the layers that both results have and that
+        can fire in both. The attribute ``note`` says so if trials or presentations differ in
+        length.
 
     Raises
     ------
@@ -76,12 +69,8 @@ def compare(
     b = result_of(b)
     if paired is None:
         paired = is_paired(a, b)
-    layers = firing_layers if statistics is None else layer_names
-    names = layers(a), layers(b)
-    shared = [name for name in names[0] if name in names[1]]
     first, second = (
-        {name: neuron_values(tree, name, statistics) for name in shared or own}
-        for tree, own in zip((a, b), names, strict=True)
+        {name: neuron_values(tree, name) for name in firing_layers(tree)} for tree in (a, b)
     )
     found = compare_values(
         first, second, paired=paired, level=level, resamples=resamples, seed=seed
@@ -105,21 +94,8 @@ def is_paired(a: xr.DataTree, b: xr.DataTree) -> bool | None:
 
 
 @of_layer
-def neuron_values(
-    tree: xr.DataTree, layer: str, statistics: Mapping[str, Statistic] | None = None
-) -> xr.Dataset:
-    """Return the statistics of each neuron of a layer, (neuron,), one variable each.
-
-    By default those of `COMPARED`, as from `bioae.analysis.neuron_statistics`.
-    """
-    if statistics is not None:
-        neurons, values = layer_data(tree, layer).sizes["neuron"], {}
-        instance(statistics, "statistics", Mapping, error=ResultError)
-        for name, function in statistics.items():
-            instance(function, f"the statistic {name!r}", Callable, error=ResultError)
-            values[name] = function(tree, layer)
-            check_of_neurons(name, values[name], layer, neurons)
-        return xr.Dataset(values).compute()
+def neuron_values(tree: xr.DataTree, layer: str) -> xr.Dataset:
+    """Return the statistics `COMPARED` of each neuron of a layer, (neuron,), one variable each."""
     return neuron_statistics(tree, layer)[list(COMPARED)]
 
 
@@ -140,8 +116,7 @@ def compare_values(
     ----------
     a, b
         By layer, the statistics of each neuron, (neuron,), as from `neuron_values`. The layers and
-        statistics that both have are compared; a single population, such as of a recording, with
-        each layer of the other if none has its name.
+        statistics that both have are compared.
     paired
         Whether neuron n of one is neuron n of the other; by default if a layer has as many
         neurons in both.
@@ -175,8 +150,6 @@ def compare_values(
         for name, each in own.items():
             hint = 'Call neuron_values, or array.to_dataset(name="rate")'
             instance(each, f"layer {name!r}", xr.Dataset, hint=hint, error=ResultError)
-    if not a.keys() & b.keys():
-        a, b, paired = *_each_with_the_only(a, b), paired or False
     # Each comparison starts from the seed, whatever else is compared.
     bootstrap = Bootstrap(level, resamples, seed)
     layers = [name for name in a if name in b]
@@ -202,13 +175,6 @@ def compare_values(
     paired_layers = "layer", pairs, {"long_name": "neurons were compared in pairs"}
     coords = {"layer": layers, "statistic": names}
     return xr.Dataset({**effects, "paired": paired_layers}, coords)
-
-
-def _each_with_the_only(a: Values, b: Values) -> tuple[Values, Values]:
-    """Return both with a population that is the only one under the names of the other's layers."""
-    if len(a) == 1:
-        return dict.fromkeys(b, *a.values()), b
-    return (a, dict.fromkeys(a, *b.values())) if len(b) == 1 else (a, b)
 
 
 def _shared(a: Values, b: Values) -> list[str]:

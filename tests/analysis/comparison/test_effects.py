@@ -215,14 +215,12 @@ def test_results_of_one_network_are_compared_in_pairs_and_others_are_not() -> No
         analysis.compare(a, smaller, paired=True)
 
 
-def test_a_single_population_is_compared_with_each_layer() -> None:
+def test_a_population_is_compared_with_the_layer_of_its_name() -> None:
     trains = [[0.1 * k for k in range(1, n)] for n in (3, 7, 9)]
-    cells = analysis.from_monitors({"cells": trains}, duration=1.0, dt=0.001)
+    cells = analysis.from_monitors({"latent": trains}, duration=1.0, dt=0.001)
     result = analysis.example_result()
     found, back = analysis.compare(cells, result), analysis.compare(result, cells)
-    layers = analysis.firing_layers(result)
-    assert len(layers) > 1
-    assert [*found["layer"].to_numpy()] == [*back["layer"].to_numpy()] == layers
+    assert [*found["layer"].to_numpy()] == [*back["layer"].to_numpy()] == ["latent"]
     assert (found["neurons_a"].sel(statistic="firing_rate") == 3).all()
     assert not found["paired"].any()
     np.testing.assert_array_equal(found["wasserstein"], back["wasserstein"])
@@ -230,10 +228,8 @@ def test_a_single_population_is_compared_with_each_layer() -> None:
     assert analysis.compare(result, result).attrs == {}
 
 
-def test_any_function_of_the_neurons_can_be_compared() -> None:
+def test_values_that_need_several_examples_are_undefined_in_one() -> None:
     raster = np.random.default_rng(0).random((3, 9, 6)) < 0.4
-    found = analysis.compare(make(raster), make(raster), statistics={"rate": analysis.firing_rate})
-    assert list(found["statistic"].to_numpy()) == ["rate"]
     alone = analysis.neuron_values(make(raster[:1]), "latent")
     assert list(alone) == list(COMPARED)
     undefined = {name for name, array in alone.items() if array.isnull().all()}
@@ -247,11 +243,8 @@ def test_arguments_that_do_not_fit_are_refused() -> None:
         with refused(ResultError, *options):
             analysis.compare(tree, tree, **options)
     rate = analysis.firing_rate(tree, "latent")
-    for p, found in (
-        (analysis.population_sparseness, "{'example': 12}"), (lambda *_: rate, "{'neuron': 10}"),
-        (lambda *_: 3, "int"),
-    ):  # fmt: skip
-        with refused(ResultError, "'p'", where="conv", expected="(neuron: 144)", found=found):
-            analysis.compare(tree, tree, statistics={"p": p})
+    sparse = {"latent": analysis.population_sparseness(tree, "latent").to_dataset(name="p")}
+    with refused(ResultError, "'p'", where="latent", found="{'example': 12}"):
+        analysis.compare_values(sparse, sparse)
     with refused(ResultError, "'conv'", expected="Dataset", found="DataArray"):
         analysis.compare_values(one(np.ones(4)), {"conv": rate})

@@ -97,9 +97,6 @@ def test_statistics_leave_it_out(tree: xr.DataTree) -> None:
     assert analysis.compare(tree, tree).identical(analysis.compare(alone, alone))
     with pytest.raises(KeyError, match="'layer'"):
         analysis.summary(tree).sel(layer="output")
-    # A user's statistic may be one of its potential.
-    own = analysis.compare(tree, tree, statistics={"rate": analysis.firing_rate})
-    assert list(own["layer"]) == analysis.layer_names(tree)
 
 
 def test_a_layer_that_fires_after_a_change(tree: xr.DataTree) -> None:
