@@ -81,7 +81,6 @@ from .measures.definitions import Definition as Definition
 from .measures.definitions import Table as Table
 from .measures.definitions import as_table as as_table
 from .measures.reference import Reference as Reference
-from .measures.reference import load_references as load_references
 from .measures.reference import references as references
 from .measures.statistics import example_statistics as example_statistics
 from .measures.statistics import layer_statistics as layer_statistics

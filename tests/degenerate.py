@@ -104,7 +104,7 @@ _ARGUMENTS: Mapping[str, Callable[[xr.DataTree], Any]] = {
 #: Functions of other things: files, figures, plain values.
 _OTHERS = {
     "as_table", "coincidence_factor", "compare_values", "example_result", "explained_variance",
-    "from_monitors", "layer_verdicts", "load_references", "md_star",
+    "from_monitors", "layer_verdicts", "md_star",
     "memorised_labels", "open_result", "print_style", "psth", "read_metrics", "read_spikes",
     "save_figure", "to_csv", "to_neo", "to_nwb", "to_svg", "training_curves", "verdict",
     "weight_fields", "wilson_interval", "write_page", "write_report",

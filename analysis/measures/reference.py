@@ -6,15 +6,14 @@ them.
 
 from __future__ import annotations
 
+import tomllib
 from functools import cache
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import Field, Strict, ValidationError, model_validator
+from pydantic import Field, Strict, model_validator
 
-from bioae.errors import ResultError, describe
 from bioae.fields import Table
-from bioae.inputs import read_toml
 
 _FILE = Path(__file__).resolve().with_name("reference.toml")
 
@@ -79,20 +78,4 @@ class _File(Table):
 @cache
 def references() -> tuple[Reference, ...]:
     """Return the measured ranges that bioae ships."""
-    return load_references(_FILE)
-
-
-def load_references(path: Path | str) -> tuple[Reference, ...]:
-    """Read measured ranges from a TOML file of the form of ``reference.toml``.
-
-    Raises
-    ------
-    ResultError
-        If the file cannot be read, or an entry has wrong or missing keys.
-    """
-    where = str(path)
-    fields = read_toml(Path(path), "file of references", error=ResultError)
-    try:
-        return _File.model_validate(fields).entry
-    except ValidationError as error:
-        raise ResultError(**describe(error), where=where) from None
+    return _File.model_validate(tomllib.loads(_FILE.read_text(encoding="utf-8"))).entry

@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 import re
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -162,9 +162,7 @@ def verdict(value: float, reference: Reference, context: Context) -> Verdict:
 
 
 def layer_verdicts(
-    values: Mapping[str, Mapping[str, float]],
-    context: Context,
-    known: Iterable[Reference] | None = None,
+    values: Mapping[str, Mapping[str, float]], context: Context
 ) -> dict[str, list[Verdict]]:
     """Compare the statistics of each layer with every measured range.
 
@@ -172,14 +170,11 @@ def layer_verdicts(
     ----------
     values
         By layer, the statistics by name; those without a reference are skipped.
-    known
-        The ranges; by default those that bioae ships.
     """
-    ranges = references() if known is None else tuple(known)
     return {
         layer: [
             verdict(numbers[reference.statistic], reference, context)
-            for reference in ranges
+            for reference in references()
             if reference.statistic in numbers
         ]
         for layer, numbers in values.items()
