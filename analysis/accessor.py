@@ -8,9 +8,7 @@ Importing `bioae.analysis`, or simulating, adds the attribute ``bioae`` to every
 from __future__ import annotations
 
 import inspect
-import sys
 from collections.abc import Callable
-from difflib import get_close_matches
 from importlib import import_module
 from pkgutil import iter_modules
 from types import MethodType, ModuleType
@@ -19,7 +17,7 @@ from typing import Any, TypeGuard
 import xarray as xr
 
 #: `bioae.analysis`, whose functions these are.
-_PACKAGE = sys.modules[__name__.rpartition(".")[0]]
+_PACKAGE = __name__.rpartition(".")[0]
 #: Parts of other measures, which are not listed.
 _PARTS = {"blocks", "check_comparable", "context_of", "interval_sums"}
 #: The types of a first argument that may be a result.
@@ -29,18 +27,13 @@ _RESULTS = ("xr.DataTree", "Results", "Measured")
 class _Bound:
     """The functions of a package that take a result first, bound to one result."""
 
-    __slots__ = ("_tree",)
-
-    def __init__(self, tree: xr.DataTree) -> None:
-        self._tree = tree
-
-    @property
-    def _source(self) -> tuple[ModuleType, str]:
-        """The package, and the expression in messages for an object of this class."""
-        return _PACKAGE, "tree.bioae"
+    def __init__(self, tree: xr.DataTree, package: str) -> None:
+        self._tree, self._package = tree, package
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
-        package, own = self._source
+        if name.startswith("_"):  # copy and pickle look up special names before the tree is set
+            raise AttributeError(name)
+        package = import_module(self._package)
         if name in dir(package):
             function = getattr(package, name)
             if _takes_a_result(function):
@@ -48,42 +41,25 @@ class _Bound:
             raise AttributeError(
                 f"{name!r} does not take a result first: use {package.__name__}.{name}"
             )
-        # copy and pickle look up special names before the tree is set.
-        known = [] if name.startswith("_") else _names(package)
-        close = get_close_matches(name, known, n=1)
-        hint = f"did you mean {close[0]!r}?" if close else f"dir({own}) lists those there are"
-        message = f"{package.__name__} has no function {name!r} of a result; {hint}"
-        raise AttributeError(message, name=name, obj=None)  # or Python appends its guess to ours
+        # With the object, Python suggests a name of `dir`.
+        message = f"{package.__name__} has no function {name!r} of a result"
+        raise AttributeError(message, name=name, obj=self)
 
     def __dir__(self) -> list[str]:
-        return _names(self._source[0])
-
-    def __repr__(self) -> str:
-        package, own = self._source
-        number = len(_names(package))
-        return f"<{package.__name__} of this result: {number} functions, see dir({own})>"
-
-
-class Figures(_Bound):
-    """The functions of `bioae.analysis.plots` that draw a result, bound to one."""
-
-    __slots__ = ()
-
-    @property
-    def _source(self) -> tuple[ModuleType, str]:
-        return import_module(f"{_PACKAGE.__name__}.plots"), "tree.bioae.plot"
+        return _names(import_module(self._package))
 
 
 @xr.register_datatree_accessor("bioae")  # type: ignore[no-untyped-call, unused-ignore]
 class Accessor(_Bound):
     """The functions of `bioae.analysis` that take a result first, bound to one result."""
 
-    __slots__ = ()
+    def __init__(self, tree: xr.DataTree) -> None:
+        super().__init__(tree, _PACKAGE)
 
     @property
-    def plot(self) -> Figures:
+    def plot(self) -> _Bound:
         """The figures of this result, functions of `bioae.analysis.plots`."""
-        return Figures(self._tree)
+        return _Bound(self._tree, f"{_PACKAGE}.plots")
 
     def __dir__(self) -> list[str]:
         return sorted([*super().__dir__(), "plot"])

@@ -125,11 +125,11 @@ def test_a_measure_without_a_layer_is_of_all_that_fire(result: xr.DataTree) -> N
         assert float(rate) == pytest.approx(float(analysis.firing_rate(result, layer).mean()))
 
 
-def test_an_unknown_name_is_refused_with_the_closest_one(result: xr.DataTree) -> None:
-    with pytest.raises(AttributeError, match=r"no function 'isi_cvv' .*mean 'isi_cv'\?$"):
+def test_an_unknown_name_is_refused_so_that_python_suggests_another(result: xr.DataTree) -> None:
+    with pytest.raises(AttributeError, match=r"no function 'isi_cvv' of a result$") as refusal:
         of(result).isi_cvv  # noqa: B018
-    with pytest.raises(AttributeError, match=r"no function 'zzzzzz' .*dir\(tree\.bioae\)"):
-        of(result).zzzzzz  # noqa: B018
+    assert refusal.value.name == "isi_cvv"
+    assert "isi_cv" in dir(refusal.value.obj)
     with pytest.raises(AttributeError, match=r"'references' .* use bioae\.analysis\.references"):
         of(result).references  # noqa: B018
     assert not hasattr(of(result), "_repr_html_")
@@ -142,7 +142,6 @@ def test_a_result_is_copied_and_pickled_with_it(result: xr.DataTree) -> None:
         xr.testing.assert_identical(of(again).isi_cv("conv"), of(result).isi_cv("conv"))
     few = result.isel(example=slice(3))
     assert of(few).spike_count("conv").sizes["example"] == 3
-    assert f"{len(offered(result)) - 1} functions" in repr(of(result))
 
 
 def test_figures_are_methods_of_their_own_attribute(result: xr.DataTree) -> None:
@@ -153,7 +152,7 @@ def test_figures_are_methods_of_their_own_attribute(result: xr.DataTree) -> None
     }  # fmt: skip
     assert {*dir(of(result).plot)} == {*analysis.plots.__all__} - others - of_others
     assert of(result).plot.rasters(layers="conv").axes[0].lines
-    with pytest.raises(AttributeError, match=r"mean 'rasters'\?$"):
+    with pytest.raises(AttributeError, match=r"analysis\.plots has no function 'raster' of a"):
         of(result).plot.raster  # noqa: B018
     with pytest.raises(AttributeError, match=r"use bioae\.analysis\.plots\.to_svg"):
         of(result).plot.to_svg  # noqa: B018
