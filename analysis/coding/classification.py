@@ -9,7 +9,7 @@ from scipy.special import ndtri
 
 from bioae.analysis.results.arrays import as_dataset, described, ratio, whole_numbers
 from bioae.analysis.results.layers import of_result
-from bioae.analysis.results.outputs import check_task, class_labels, output_blocks
+from bioae.analysis.results.outputs import check_task, class_labels, output_of
 from bioae.checks import floats, real
 from bioae.errors import ResultError
 
@@ -22,8 +22,7 @@ CONFIDENCE = 0.95
 def predicted_class(tree: xr.DataTree) -> xr.DataArray:
     """Predicted class of each example, (example,): the largest output, the first in a tie."""
     check_task(tree, "classification")
-    parts = [output.argmax(1) for _, output, _ in output_blocks(tree)]
-    values = np.concatenate(parts) if parts else np.empty(0, np.int64)
+    values = output_of(tree).argmax(1)
     array = xr.DataArray(values, coords={"example": tree["example"].to_numpy()}, dims="example")
     return described(array, "predicted_class", "predicted class")
 

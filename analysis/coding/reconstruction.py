@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Callable, Hashable
 from typing import Any
 
 import numpy as np
@@ -21,9 +21,6 @@ _MEASURES: dict[str, Callable[[xr.DataArray, list[Hashable]], xr.DataArray]] = {
     "mean_squared_error": lambda difference, pixels: (difference**2).mean(pixels),
     "mean_absolute_error": lambda difference, pixels: abs(difference).mean(pixels),
 }
-
-# Pixels in a block of images.
-_PIXELS = 2**22
 
 
 @of_result
@@ -93,8 +90,8 @@ def mean_image(tree: xr.DataTree, images: NDArray[Any] | None = None) -> xr.Data
     """
     inputs = images_of(tree, "input")
     if images is None:
-        parts = [inputs.isel(part).sum("example", dtype=np.float64) for part in _blocks(inputs)]
-        mean = sum(parts[1:], parts[0]) / (inputs.sizes["example"] or np.nan)
+        total = inputs.sum("example", dtype=np.float64)
+        mean = total / (inputs.sizes["example"] or np.nan)
     else:
         mean = _mean_of(images, inputs.isel(example=0, drop=True))
     mean = mean.broadcast_like(inputs).transpose(*inputs.dims)
@@ -137,21 +134,16 @@ def reconstruction_errors(tree: xr.DataTree, images: NDArray[Any] | None = None)
 def _errors(
     tree: xr.DataTree, reconstruction: xr.DataArray | None, *measures: str
 ) -> list[xr.DataArray]:
-    """Return errors of each image, (example,), from blocks of images."""
+    """Return errors of each image, (example,)."""
     inputs = images_of(tree, "input")
     guess = images_of(tree, "reconstruction") if reconstruction is None else reconstruction
     instance(guess, "the reconstruction", xr.DataArray, error=ResultError)
     if "example" in guess.dims:
         guess = _of_examples(guess, inputs)
     pixels = [dim for dim in inputs.dims if dim != "example"]
-    found: list[list[xr.DataArray]] = [[] for _ in measures]
-    for part in _blocks(inputs):
-        near = guess.isel(part, missing_dims="ignore")
-        # In float32 the sum would lose its last digits.
-        difference = near.astype(np.float64) - inputs.isel(part).astype(np.float64)
-        for errors, measure in zip(found, measures, strict=True):
-            errors.append(_MEASURES[measure](difference, pixels))
-    return [xr.concat(each, "example") if len(each) > 1 else each[0] for each in found]
+    # In float32 the sum would lose its last digits.
+    difference = guess.astype(np.float64) - inputs.astype(np.float64)
+    return [_MEASURES[measure](difference, pixels) for measure in measures]
 
 
 def _of_examples(guess: xr.DataArray, inputs: xr.DataArray) -> xr.DataArray:
@@ -166,14 +158,6 @@ def _of_examples(guess: xr.DataArray, inputs: xr.DataArray) -> xr.DataArray:
             expected=f"those of the result, {wanted.size}", found=f"{guess.sizes['example']}",
         )  # fmt: skip
     return guess.sel(example=wanted)
-
-
-def _blocks(images: xr.DataArray) -> Iterator[dict[str, slice]]:
-    """Yield selections of blocks of whole images, at least one."""
-    examples = images.sizes["example"]
-    rows = max(1, _PIXELS * examples // max(images.size, 1))
-    for start in range(0, max(examples, 1), rows):
-        yield {"example": slice(start, start + rows)}
 
 
 def _mean_of(images: NDArray[Any], like: xr.DataArray) -> xr.DataArray:

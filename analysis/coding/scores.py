@@ -17,7 +17,7 @@ from bioae.analysis.results.layers import of_layer, of_result, steps
 from bioae.analysis.results.outputs import (
     check_task,
     class_labels,
-    output_blocks,
+    output_of,
     targets_known,
     task_of,
 )
@@ -49,14 +49,10 @@ def output_errors(tree: xr.DataTree) -> xr.Dataset:
         ``mean_squared_error`` and ``mean_absolute_error``, (example,).
     """
     _check_targets(tree)
-    parts = [np.empty((2, 0))]
-    for _, output, target in output_blocks(tree):
-        assert target is not None
-        error = (output - target).reshape(len(output), -1)
-        parts.append(np.stack([(error**2).mean(1), np.abs(error).mean(1)]))
-    squared, absolute = np.concatenate(parts, axis=1)
-    values = {"mean_squared_error": squared, "mean_absolute_error": absolute}
-    columns = {name: (_LABELS[name], column) for name, column in values.items()}
+    error = output_of(tree) - output_of(tree, "target")
+    each = tuple(range(1, error.ndim))
+    values = {"mean_squared_error": error**2, "mean_absolute_error": np.abs(error)}
+    columns = {name: (_LABELS[name], array.mean(each)) for name, array in values.items()}
     return as_dataset(columns, "example", coords={"example": tree["example"].to_numpy()})
 
 
@@ -74,22 +70,13 @@ def output_scores(tree: xr.DataTree) -> xr.Dataset:
     """
     _check_targets(tree)
     units = tree.sizes["unit"]
-    squares, absolute, around, mean = (np.zeros(units) for _ in range(4))
-    count = 0
-    for _, output, target in output_blocks(tree):
-        assert target is not None
-        error, values = (output - target).reshape(-1, units), target.reshape(-1, units)
-        squares += (error**2).sum(0)
-        absolute += np.abs(error).sum(0)
-        # Sums of squares around the mean, block by block (Chan, Golub & LeVeque 1979).
-        shift, total = values.mean(0) - mean, count + len(values)
-        around += ((values - values.mean(0)) ** 2).sum(0)
-        around += shift**2 * (count * len(values) / total)
-        mean += shift * (len(values) / total)
-        count = total
+    values = output_of(tree, "target").reshape(-1, units)
+    error = output_of(tree).reshape(-1, units) - values
+    count, squares = len(error), (error**2).sum(0)
+    around = ((values - ratio(values.sum(0), count)) ** 2).sum(0)
     columns = {
         "mean_squared_error": (_LABELS["mean_squared_error"], ratio(squares, count)),
-        "mean_absolute_error": (_LABELS["mean_absolute_error"], ratio(absolute, count)),
+        "mean_absolute_error": (_LABELS["mean_absolute_error"], ratio(np.abs(error).sum(0), count)),
         "r2": (_LABELS["r2"], 1 - ratio(squares, around)),
     }
     whole = {"r2_all": ("R² over all outputs", 1 - ratio(squares.sum(), around.sum()))}
@@ -113,11 +100,9 @@ def scores(tree: xr.DataTree) -> xr.Dataset:
     if task == "classification":
         found = accuracy(tree)
         low, high = float(found["low"]), float(found["high"])
-        labels, entropy = class_labels(tree), 0.0
-        for start, output, _ in output_blocks(tree):
-            own = labels[start : start + len(output)]
-            entropy -= float(log_softmax(output, axis=1)[np.arange(len(own)), own].sum())
-        entropy = entropy / len(labels) if len(labels) else np.nan
+        labels = class_labels(tree)
+        own = log_softmax(output_of(tree), axis=1)[np.arange(labels.size), labels]
+        entropy = float(ratio(-own.sum(), labels.size))
         values = {"accuracy": float(found["accuracy"]), "cross_entropy": entropy}
     elif task == "reconstruction":
         measures = (sum_squared_error, mean_squared_error, mean_absolute_error)

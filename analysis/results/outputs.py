@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -11,9 +10,6 @@ from numpy.typing import NDArray
 
 from bioae.errors import ResultError
 from bioae.simulation.results.root import RECORDING
-
-#: Numbers in a block of outputs.
-_ENTRIES = 2**22
 
 
 def neurons_of(tree: xr.DataTree) -> str:
@@ -103,21 +99,8 @@ def class_labels(tree: xr.DataTree) -> NDArray[np.int64]:
     return labels
 
 
-def output_blocks(
-    tree: xr.DataTree,
-) -> Iterator[tuple[int, NDArray[np.float64], NDArray[np.float64] | None]]:
-    """Read the outputs, and their targets where known, by blocks of whole examples.
-
-    Yields the position of the block's first example; its outputs, (example, unit) or (example,
-    time, unit); and its targets, of the same shape.
-    """
-    names = [name for name in ("output", "target") if name in tree.variables]
-    if "output" not in names:
-        raise ResultError("the result has no output", expected="a task other than reconstruction")
-    variables = [tree[name].transpose("example", ...).variable for name in names]
-    examples = variables[0].shape[0]
-    rows = max(1, _ENTRIES * examples // max(1, variables[0].size))
-    for start in range(0, examples, rows):
-        part = slice(start, start + rows)
-        output, *target = (np.asarray(each[part].to_numpy(), np.float64) for each in variables)
-        yield start, output, target[0] if target else None
+def output_of(tree: xr.DataTree, name: str = "output") -> NDArray[np.float64]:
+    """Return the outputs or, if they are known, their ``"target"``, (example, [time,] unit)."""
+    if name not in tree.variables:
+        raise ResultError(f"the result has no {name}", expected="a task other than reconstruction")
+    return tree[name].transpose("example", ...).to_numpy().astype(np.float64)
