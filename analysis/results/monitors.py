@@ -82,9 +82,6 @@ def from_monitors(
     if own and len(own) < len(known):
         raise ResultError("trials do not fit", expected="(i, t, trial) of all populations, or none")
     grid = _grid(duration, trials, min(clocks, default=DT_S) if dt is None else dt, own)
-    if not own:
-        last = max((time_ms.max(initial=0) for _, _, time_ms, _ in known.values()), default=0)
-        _check_later_trials(last, grid)
     layers = []
     for name, (size, neuron, time_ms, trial) in known.items():
         position, step = _placed(str(name), time_ms, trial, grid)
@@ -167,18 +164,6 @@ def _placed(
         )  # fmt: skip
     position, step = np.divmod(step.astype(np.int64), grid.steps)
     return position if trial is None else np.searchsorted(grid.trials, trial), step
-
-
-def _check_later_trials(last_ms: float, grid: _Grid) -> None:
-    """Reject a recording all of which is in the first trial: its duration is of the whole."""
-    count, length = grid.trials.size, grid.steps * grid.dt_ms
-    if count > 1 and 0 < last_ms < length:
-        raise ResultError(
-            "all spikes are in the first trial", where="duration",
-            expected=f"the length of one trial, {length / count / 1e3:g} s of {length / 1e3:g} s",
-            found=f"{count} trials of {length / 1e3:g} s, the last spike at {last_ms / 1e3:g} s",
-            hint="If later trials are silent, give the trial of each spike",
-        )  # fmt: skip
 
 
 def _traces(name: str, monitor: Any, source: Any, size: int, grid: _Grid) -> dict[str, Any]:

@@ -69,28 +69,18 @@ def read_spikes(
         raise error.at(f"{path}, {error.where}" if error.where else str(path)) from None
     layers = tree["layers"].children.values()
     sizes = ", ".join(f"{node.sizes['neuron']} {name}" for name, node in tree["layers"].items())
-    note = "; neuron 0 has none: are they numbered from 1?" if numbers["neuron"].min() == 1 else ""
-    counts = sum(node["spike_count"].sum("neuron") for node in layers)
-    silent = np.flatnonzero(np.asarray(counts) == 0)
-    number = tree.sizes["example"]
-    none = f" (without a spike: {shortened(', '.join(map(str, silent)))})" if silent.size else ""
-    rate = len(table) / (duration_s(tree) * number * sum(each.sizes["neuron"] for each in layers))
-    if "time" in table and rate < _LEAST_HZ:
-        note += f"; {rate:.2g} Hz: are times in ms (time_ms)?"
+    neurons_in_all = sum(node.sizes["neuron"] for node in layers)
+    rate = len(table) / (duration_s(tree) * tree.sizes["example"] * neurons_in_all)
+    doubt = "time" in table and rate < _LEAST_HZ
     tree.attrs["source"] = (
-        f"{path.name}: {len(table):,} spikes of {sizes}{note}; trials: {number}{none}, "
-        f"of {duration_s(tree):g} s{until}; steps: {tree.attrs['dt_ms']:g} ms"
+        f"{path.name}: {len(table):,} spikes of {sizes}, of {duration_s(tree):g} s{until}"
+        + (f"; {rate:.2g} Hz: are times in ms (time_ms)?" if doubt else "")
     )
     return tree
 
 
 def _read(path: Path) -> pd.DataFrame:
     """Return a table with the names of its columns in lower case."""
-    if path.suffix in (".npz", ".npy"):
-        raise ResultError(
-            "arrays are no table of spikes", where=str(path), expected=_EXPECTED,
-            hint="In Python: bioae.analysis.from_monitors((neuron, time, trial), duration=...)",
-        )  # fmt: skip
     try:
         with path.open(encoding="utf-8-sig") as file:
             separator = max(",;\t", key=file.readline().count)
@@ -120,10 +110,8 @@ def _numbers(table: pd.DataFrame, path: Path) -> pd.DataFrame:
     wrong = np.argwhere(np.column_stack([~np.isfinite(values) | (integers & fraction), unnamed]))
     if wrong.size:
         row, name = wrong[0][0], [*columns, "population"][wrong[0][1]]
-        lines = enumerate(path.read_text("utf-8-sig").split("\n"), 1)
-        place = [line for line, text in lines if text.strip(" ")][row + 1]
         raise ResultError(
-            f"the {name} does not fit", where=f"{path}, line {place}",
+            f"the {name} does not fit", where=f"{path}, row {row + 1}",
             expected={"population": "a name", times[0]: "a number"}.get(name, "a whole number"),
             found=str(table[name].iloc[row]),
         )  # fmt: skip

@@ -92,7 +92,6 @@ ONE = (np.array([0]), np.array([0.005]))
         (([0], ["x"]), {}, {"found": "['x']"}),
         (([0], [0.5]), {}, {"where": "neurons", "expected": "1 trial of 0.01 s", "found": "0.5 s"}),
         (([0], [0.005], [3]), {"trials": 2}, {"found": "trial 3"}),
-        (ONE, {"trials": 4}, {"expected": "the length of one trial, 0.0025 s of 0.01 s"}),
         ([[0.005]], {"neurons": 0}, {"expected": "1 or more"}),
         ({"a": ONE, "b": (*ONE, [0])}, {}, {"expected": re.compile("of all populations, or none")}),
         ([[0.00501, 0.00503]], {}, {"found": "neuron 0 in step 50"}),
@@ -135,9 +134,7 @@ def test_a_table_has_any_separator_and_a_duration(tmp_path: Path) -> None:
         analysis.from_monitors(([0], [1e300]), duration=1)
     path.write_text("unit\tTime (ms)\ttrial\n0\t5\t0\n0\t5\t2\n")
     tree = analysis.read_spikes(path, duration=0.01)
-    assert "trials: 3 (without a spike: 1)" in tree.attrs["source"]
-    with refused(ResultError, where=tmp_path / "a.npz", hint=re.compile("from_monitors")):
-        analysis.read_spikes(tmp_path / "a.npz")
+    assert tree.attrs["source"] == "a.csv: 2 spikes of 1 neurons, of 0.01 s"
 
 
 @pytest.mark.parametrize(
@@ -146,14 +143,14 @@ def test_a_table_has_any_separator_and_a_duration(tmp_path: Path) -> None:
         ("0,0.1\n1,0.2\n", "", "0, 0.1"),
         ("neuron,time\n", "", "no row below it"),
         ("", "", "No columns to parse from file"),
-        ("neuron,time\n0,0.1\n1,x\n", ", line 3", "x"),
-        ("neuron,time\n0,0.1\n\n1.5,0.2\n", ", line 4", "1.5"),
+        ("neuron,time\n0,0.1\n1,x\n", ", row 2", "x"),
+        ("neuron,time\n0,0.1\n\n1.5,0.2\n", ", row 2", "1.5"),
         ("neuron,time\n0,-0.1\n", ", neurons", "-0.1 s"),
         ("neuron,Time_ms,time_ms\n0,1,1\n", "", "neuron, time_ms, time_ms"),
         ("neuron,time,time_ms\n0,1,1\n", "", "neuron, time, time_ms"),
-        ("neuron,time_ms\n0,x\n", ", line 2", "x"),
-        ("neuron,time\n1e300,0.1\n", ", line 2", "1e+300"),
-        ("neuron,time,population\n0,0.1,a\n0,0.1,\n", ", line 3", "nan"),
+        ("neuron,time_ms\n0,x\n", ", row 1", "x"),
+        ("neuron,time\n1e300,0.1\n", ", row 1", "1e+300"),
+        ("neuron,time,population\n0,0.1,a\n0,0.1,\n", ", row 2", "nan"),
         ("neuron,time\n0,0.1,2\n", "", re.compile("Length of header")),
     ],
 )
