@@ -27,7 +27,7 @@ _OPERATORS = (
 
 _EXPECTED = "numbers, names, + - * / // % **, comparisons, and, or, not, functions"
 
-#: What to write instead of functions that Brian2 lacks too.
+#: What to write instead of functions that are not supported.
 _INSTEAD: Mapping[str, str] = {
     **dict.fromkeys(
         ("min", "minimum"), "Write clip(a, -inf, b) for the smaller of a and b, inf with its unit"
@@ -35,6 +35,7 @@ _INSTEAD: Mapping[str, str] = {
     **dict.fromkeys(
         ("max", "maximum"), "Write clip(a, b, inf) for the larger of a and b, inf with its unit"
     ),
+    "poisson": "Use several rand() < p, or a normal number, instead",
 }
 
 _Node = TypeVar("_Node", bound=ast.AST)

@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 from brian2.equations.equations import PARAMETER, SUBEXPRESSION, Equations
-from brian2.utils.stringtools import get_identifiers
 
 from bioae.equations.arrays.compiling import compile_expression
 from bioae.equations.arrays.functions import array_functions
@@ -23,7 +22,7 @@ from bioae.equations.declarations import (
     parameter_values,
 )
 from bioae.equations.expressions import Expression, Statement
-from bioae.equations.grammar import is_condition, without_comments
+from bioae.equations.grammar import is_condition
 from bioae.equations.language import parsed_equations
 from bioae.equations.lowering.checks import check_model
 from bioae.equations.lowering.conditions import check_integrated, is_true_or_false
@@ -102,7 +101,6 @@ class _Lowering:
         # Before Brian2 reads them.
         check_integrated(parsed_equations(model), where=f"{self.where}, equations")
         declared = brian2_equations(model)
-        _check_noise(model, declared)
         self.copied = copied_variables(model)
         check_model(model, declared, self.values, self.copied)
         self.draws = Draws()
@@ -334,30 +332,3 @@ def _is_whole(node: ast.AST) -> bool:
         case ast.Constant(value=int() as value):
             return LEAST_INTEGER <= value < -LEAST_INTEGER
     return False
-
-
-def _check_noise(model: NeuronModel, equations: Equations) -> None:
-    every = {
-        "equations": equations.identifiers,
-        "threshold": _called(model.threshold),
-        "reset": _called(model.reset),
-        "refractory": _called(model.refractory),
-        "run_regularly": _called(model.run_regularly),
-        **{f"[initial] {k}": _called(text) for k, text in model.initial_state.items()},
-        **{
-            f"[events.{name}]": _called(event.condition) | _called(event.reset)
-            for name, event in model.events.items()
-        },
-    }
-    for key, called in every.items():
-        if "poisson" in called:
-            raise ModelError(
-                "poisson() is not supported",
-                where=f"{model.name}.toml, {key}",
-                expected="xi, rand() or randn()",
-                hint="Use several rand() < p, or a normal number, instead",
-            )
-
-
-def _called(text: str | None) -> set[str]:
-    return set() if text is None else set(get_identifiers(without_comments(text)))

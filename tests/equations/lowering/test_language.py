@@ -153,8 +153,8 @@ REFUSED: list[tuple[str, str, str]] = [
     ('[events.late]\ncondition = "v > 1"\nreset = "g = 0"', "[events.late] reset", "'g'"),
     (
         '[events.late]\ncondition = "poisson(1) > 1"\nreset = "v = 0"',
-        "[events.late]",
-        "xi, rand() or randn()",
+        "[events.late] condition",
+        "rand() < p",
     ),
     ('run_regularly = "tau = 1*ms"', "run_regularly", "'tau'"),
     ('run_regularly = "v += 1; g = 1"', "run_regularly", "'g'"),
