@@ -7,7 +7,6 @@ from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, TypeVar
 
 from bioae.equations.grammar import RANDOM, SUPPORTED, names_in
 from bioae.errors import InputError, ModelError, did_you_mean, shortened
@@ -38,8 +37,6 @@ _INSTEAD: Mapping[str, str] = {
     "poisson": "Use several rand() < p, or a normal number, instead",
 }
 
-_Node = TypeVar("_Node", bound=ast.AST)
-
 
 @dataclass(frozen=True)
 class Expression:
@@ -67,7 +64,7 @@ class Expression:
 
     @property
     def tree(self) -> ast.expr:
-        """A syntax tree of the expression; each access returns a new copy, free to be changed.
+        """A syntax tree of the expression; each access returns a new one, free to be changed.
 
         Raises
         ------
@@ -75,12 +72,12 @@ class Expression:
             If the text is not an expression, or is nested too deeply to be read.
         """
         with _readable(self.text):
-            return _copied(self._tree)
+            return ast.parse(self.text, mode="eval").body
 
     @cached_property
     def names(self) -> frozenset[str]:
         """The variables that the expression names; functions are not among them."""
-        return frozenset(names_in(self._tree))
+        return frozenset(names_in(self.tree))
 
     def rewritten(self, transformer: ast.NodeTransformer) -> Expression:
         """Return the expression after a transformation of its syntax tree."""
@@ -90,15 +87,6 @@ class Expression:
     def substituted(self, values: Mapping[str, Expression]) -> Expression:
         """Return the expression with other expressions in place of some of its variables."""
         return self.rewritten(_Substitute(values))
-
-    def __getstate__(self) -> dict[str, str]:
-        return {"text": self.text}  # what is derived from it is derived again
-
-    @cached_property
-    def _tree(self) -> ast.expr:
-        # Syntax trees are mutable, and programs are cached: this one never leaves the class.
-        with _readable(self.text):
-            return ast.parse(self.text, mode="eval").body
 
 
 @dataclass(frozen=True)
@@ -156,16 +144,6 @@ class _Substitute(ast.NodeTransformer):
         return node
 
 
-def _copied(node: _Node) -> _Node:
-    fields: dict[str, Any] = {}
-    for name, value in ast.iter_fields(node):
-        if isinstance(value, list):
-            fields[name] = [*map(_copied, value)]
-        else:
-            fields[name] = _copied(value) if isinstance(value, ast.AST) else value
-    return ast.copy_location(type(node)(**fields), node)  # Brian2's errors name the place
-
-
 def parse_expression(
     text: str,
     *,
@@ -189,7 +167,7 @@ def parse_expression(
         )  # fmt: skip
     expression = Expression(text)
     try:
-        tree = expression._tree
+        tree = expression.tree
     except ModelError as reason:
         raise error(
             reason.what, where=where, expected=expected or reason.expected, found=reason.found
