@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from bioae.equations import NeuronModel, Program, lower
 from bioae.equations.arrays.functions import array_functions
-from bioae.equations.arrays.start import constant_values, default_parameters, initial_state
+from bioae.equations.arrays.start import Start, default_parameters
 from bioae.equations.arrays.stepping import Stepper
 from bioae.equations.library import load_neuron
 
@@ -22,10 +22,10 @@ def begun(
     program: Program, *, dt: float = 1e-3, n: int = 1, parameters: Mapping[str, Any] | None = None
 ) -> dict[str, Any]:
     """Return all values that some neurons start with."""
-    size: dict[str, Any] = {"dt": dt, "n": n}
+    start = Start(program, dt, n)
     own = {**default_parameters(program), **(parameters or {})}
     return {
-        **own, **constant_values(program, own, **size), **initial_state(program, own, **size),
+        **own, **start.constants(own), **start.state(own),
         "dt": np.asarray(dt), "N": np.asarray(float(n)), "i": np.arange(n, dtype=float),
         "t": np.asarray(0.0),
     }  # fmt: skip

@@ -234,10 +234,10 @@ def _class(program: Program) -> str:
 
 def _derived(program: Program, dt: float) -> dict[str, str | list[str]]:
     """Return the statements of a step and the constants that they name, as text."""
-    from bioae.equations.arrays.start import constant_values, default_parameters
+    from bioae.equations.arrays.start import Start, default_parameters
 
     defaults = default_parameters(program)
-    values = constant_values(program, defaults, dt=dt, n=1)
+    values = Start(program, dt, 1).constants(defaults)
     known = {
         name: f"{name} = {float(value.ravel()[0]):.6g}"
         for name, value in {**defaults, **values}.items()

@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from bioae.checks import instance, number, one_of
 from bioae.equations.arrays.functions import array_functions
-from bioae.equations.arrays.start import constant_values, default_parameters, initial_state
+from bioae.equations.arrays.start import Start, default_parameters
 from bioae.equations.arrays.stepping import Stepper
 from bioae.equations.declarations import parameter_values
 from bioae.equations.lowering.lowering import lower
@@ -82,14 +82,14 @@ class IsolatedNeuron:
             texts = {n: str(text_of(Quantity(v, dim=own[n].dim))) for n, v in changed.items()}
             lower(model.with_parameters(texts))
         known = {**default_parameters(self.program), **changed}
-        size: dict[str, Any] = {"dt": dt, "n": 1}
+        start = Start(self.program, dt, 1)
         noise = settling_noise(self.program.draws, population=1, n=1)
         with np.errstate(all="ignore"):
             self.values: dict[str, Any] = {
                 "dt": np.asarray(dt), "N": np.asarray(1.0), "i": np.zeros(1), "t": np.asarray(0.0),
                 "_fired": np.zeros(1, dtype=bool), **known,
-                **constant_values(self.program, known, **size),
-                **initial_state(self.program, known, **size, noise=noise),
+                **start.constants(known),
+                **start.state(known, noise=noise),
             }  # fmt: skip
         self.values |= self._noise(START_STEP)
         with np.errstate(all="ignore"):

@@ -58,47 +58,10 @@ def drawn_parameters(model: NeuronModel, draw: Callable[[Draw], NDArray[np.float
     }
 
 
-def constant_values(
-    program: Program, parameters: Mapping[str, Any], *, dt: float, n: int
-) -> Values:
-    """Return the values of the program's constants in float64: scalars, or arrays (neuron).
-
-    `parameters`: its parameters in base units: scalars, or arrays (neuron); `dt`, `n`: the time
-    step in seconds, and the number of neurons.
-    """
-    return Start(program, dt, n).constants(parameters)
-
-
-def initial_state(
-    program: Program,
-    parameters: Mapping[str, Any],
-    *,
-    dt: float,
-    n: int,
-    noise: Noise | None = None,
-    settled: bool = True,
-) -> Values:
-    """Return the state from which every presentation starts, settled if the model requires it.
-
-    Variables that are drawn for each presentation (`Program.random_start`) are 0 here. A model with
-    noise settles once: all presentations start from the state in which that one run ended.
-
-    `program`, `parameters`, `dt`, `n`: see `constant_values`.
-    `noise`: returns the random numbers of a step, counted from the first presentation's start:
-        steps before it are negative. It may be None for a model that does not settle in noise.
-    `settled`: whether to let it settle; if not, the state is the one from which settling begins.
-
-    Returns by variable, an array (neuron), or one without dimensions where it is shared.
-
-    Raises `ModelError` if settling does not end in finite numbers.
-    """
-    return Start(program, dt, n).state(parameters, noise=noise, settled=settled)
-
-
 class Start:
     """The constants and the initial state of a population, compiled once for all parameters.
 
-    `program`, `dt`, `n`: see `constant_values`.
+    `dt`, `n`: the time step in seconds, and the number of neurons.
 
     Raises `ModelError` if an interval of the model is not a multiple of the time step.
     """
@@ -122,14 +85,31 @@ class Start:
         return self  # it never changes
 
     def constants(self, parameters: Mapping[str, Any]) -> Values:
-        """Return the result of `constant_values`."""
+        """Return the values of the program's constants in float64: scalars, or arrays (neuron).
+
+        `parameters`: its parameters in base units: scalars, or arrays (neuron).
+        """
         values = self.environment(parameters)
         return {name: np.asarray(values[name]) for name in self._constants}
 
     def state(
         self, parameters: Mapping[str, Any], *, noise: Noise | None = None, settled: bool = True
     ) -> Values:
-        """Return the result of `initial_state`."""
+        """Return the state from which every presentation starts, settled if the model requires it.
+
+        Variables that are drawn for each presentation (`Program.random_start`) are 0 here. A model
+        with noise settles once: all presentations start from the state in which that one run ended.
+
+        `parameters`: see `constants`.
+        `noise`: returns the random numbers of a step, counted from the first presentation's start:
+            steps before it are negative. It may be None for a model that does not settle in noise.
+        `settled`: whether to let it settle; if not, the state is the one from which settling
+            begins.
+
+        Returns by variable, an array (neuron), or one without dimensions where it is shared.
+
+        Raises `ModelError` if settling does not end in finite numbers.
+        """
         program = self._program
         values = self.environment(parameters)
         settles = program.model.settle is not None

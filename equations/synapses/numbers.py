@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from bioae.equations.arrays.compiling import compile_expression
 from bioae.equations.arrays.functions import array_functions
-from bioae.equations.arrays.start import constant_values, default_parameters, initial_state
+from bioae.equations.arrays.start import Start, default_parameters
 from bioae.equations.synapses.changes import Change, change_of
 from bioae.equations.synapses.program import EVERY, Rule, named
 from bioae.errors import ModelError
@@ -25,7 +25,7 @@ def rule_numbers(rule: Rule, dt: float) -> dict[str, NDArray[np.float64]]:
     if rule.variables is None:
         return values
     own = default_parameters(rule.variables)
-    own |= constant_values(rule.variables, own, dt=dt, n=1)
+    own |= Start(rule.variables, dt, 1).constants(own)
     return values | {named("constant", n): v.reshape(-1)[0] for n, v in own.items()}
 
 
@@ -84,7 +84,7 @@ def rule_start(rule: Rule, dt: float) -> dict[str, float]:
     """Return the values of a synapse's variables as a presentation starts, by name."""
     if rule.variables is None:
         return {}
-    values = initial_state(rule.variables, default_parameters(rule.variables), dt=dt, n=1)
+    values = Start(rule.variables, dt, 1).state(default_parameters(rule.variables))
     return {name: float(values[name].reshape(-1)[0]) for name in rule.states}
 
 
@@ -95,7 +95,7 @@ def persistent_start(rule: Rule, dt: float) -> dict[str, float]:
     """
     starts = {"synapse": rule_start(rule, dt)}
     for side, program in rule.traces.items():
-        values = initial_state(program, default_parameters(program), dt=dt, n=1)
+        values = Start(program, dt, 1).state(default_parameters(program))
         starts[side] = {name: float(each.reshape(-1)[0]) for name, each in values.items()}
     return {
         name: starts[kind][own] for name, (kind, own) in rule.model.persistent_variables.items()

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from bioae.checks import array, number, one_of
 from bioae.equations.arrays.compiling import compile_expression, compile_statements
 from bioae.equations.arrays.functions import array_functions
-from bioae.equations.arrays.start import constant_values, default_parameters, initial_state
+from bioae.equations.arrays.start import Start, default_parameters
 from bioae.equations.arrays.stepping import Stepper
 from bioae.equations.program import Program
 from bioae.equations.quantities import time_in_seconds
@@ -186,11 +186,12 @@ class _Traces:
         parameters = default_parameters(program)
         self._stepper = Stepper(program, array_functions(np))
         self._program = program
+        start = Start(program, dt, size)
         self._values: dict[str, Any] = {
             "dt": np.asarray(dt),
             **parameters,
-            **constant_values(program, parameters, dt=dt, n=size),
-            **initial_state(program, parameters, dt=dt, n=size),
+            **start.constants(parameters),
+            **start.state(parameters),
         }
 
     @property

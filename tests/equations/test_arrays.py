@@ -16,7 +16,7 @@ from stepping import begun
 
 from bioae.equations import NeuronModel, lower
 from bioae.equations.arrays.functions import array_functions
-from bioae.equations.arrays.start import default_parameters, initial_state
+from bioae.equations.arrays.start import Start, default_parameters
 from bioae.equations.arrays.stepping import Stepper
 from bioae.errors import ModelError
 
@@ -41,7 +41,7 @@ dg_e/dt = (g_0 - g_e)/tau_e : siemens
 
 def start(changes: dict[str, Any], n: int = 3, dt: float = 1e-4) -> dict[str, np.ndarray[Any, Any]]:
     program = lower(model(CONDUCTANCE, **changes))
-    return initial_state(program, default_parameters(program), dt=dt, n=n)
+    return Start(program, dt, n).state(default_parameters(program))
 
 
 def test_expressions_of_parameters_and_of_one_another_in_any_order() -> None:

@@ -11,7 +11,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from bioae.equations.arrays.start import default_parameters, initial_state
+from bioae.equations.arrays.start import Start, default_parameters
 from bioae.equations.expressions import Expression
 from bioae.equations.language import declared_equations
 from bioae.equations.lowering.noise import BACKGROUND_DRAW
@@ -71,7 +71,7 @@ class PlainNeurons(Neurons):
         }
         if program.model.settle:
             noise = settling_noise(program.draws, population=self.number, n=self.size)
-            state = initial_state(program, self.parameters, dt=self.dt, n=self.size, noise=noise)
+            state = Start(program, self.dt, self.size).state(self.parameters, noise=noise)
             own |= {f"{n}_start": state[n] for n in program.written if n in program.initial}
         return own if self.biases is None else {**own, "bias": self.biases}
 

@@ -15,7 +15,7 @@ from brian2.utils.stringtools import word_substitute
 from jinja2 import StrictUndefined, Template
 from numpy.typing import NDArray
 
-from bioae.equations.arrays.start import constant_values
+from bioae.equations.arrays.start import Start
 from bioae.equations.lowering.noise import BACKGROUND, BACKGROUND_DRAW
 from bioae.exchange.brian2.neurons import PlainNeurons
 from bioae.files import atomic_output, check_only
@@ -214,7 +214,7 @@ class _Script:
     def _background(self, placed: PlacedLayer, neurons: PlainNeurons) -> NDArray[np.float64]:
         """Return the background input in network weights (step of the run, neuron)."""
         program, timing, noise = placed.program, self.config.timing, placed.layer.background
-        scale = constant_values(program, neurons.parameters, dt=neurons.dt, n=neurons.size)
+        scale = Start(program, neurons.dt, neurons.size).constants(neurons.parameters)
         site, key = program.draws[BACKGROUND_DRAW], self.presented.key()
         drawn = np.empty((len(self.presented), timing.period, placed.size))
         for row in range(timing.period):

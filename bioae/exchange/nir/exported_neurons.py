@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from bioae.equations.arrays.compiling import compile_expression
 from bioae.equations.arrays.functions import array_functions
-from bioae.equations.arrays.start import constant_values, initial_state
+from bioae.equations.arrays.start import Start
 from bioae.equations.arrays.stepping import Stepper
 from bioae.equations.expressions import Expression
 from bioae.equations.program import INPUT, Program, Statements
@@ -184,12 +184,12 @@ class _Step:
         self._functions = array_functions(np)
         self._stepper = Stepper(program, self._functions)
         size = placed.size
-        start = initial_state(program, parameters, dt=dt, n=size)
-        self.start = _each(placed, start[self._state])
+        start = Start(program, dt, size)
+        self.start = _each(placed, start.state(parameters)[self._state])
         self._values: dict[str, Any] = {
             "dt": np.asarray(dt), "N": np.asarray(float(size)), "i": np.arange(float(size)),
             "_fired": np.ones(size, bool), INPUT: np.zeros(size), **parameters,
-            **constant_values(program, parameters, dt=dt, n=size),
+            **start.constants(parameters),
         }  # fmt: skip
 
     def _from(self, state: float, **changes: Any) -> dict[str, Any]:

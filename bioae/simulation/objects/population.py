@@ -12,7 +12,7 @@ from brian2.utils.stringtools import word_substitute
 from numpy.typing import NDArray
 
 from bioae.arithmetic import brian2_arithmetic, rendered, rendered_statement
-from bioae.equations.arrays.start import constant_values, initial_state
+from bioae.equations.arrays.start import Start
 from bioae.equations.arrays.timed import Timed
 from bioae.equations.declarations import brian2_equations
 from bioae.equations.expressions import Expression, Statement
@@ -105,10 +105,10 @@ class Population(PresentedGroup):
         self._described, self._shares_input = neurons, shares_input
         carried = [n for n in program.written if timing.carry_over and n not in neurons.fixed]
         self._kept = tuple(dict.fromkeys([*neurons.persistent, *carried]))
-        size: dict[str, Any] = {"dt": dt, "n": neurons.size}
-        self._constants = constant_values(program, parameters, **size)
+        begun = Start(program, dt, neurons.size)
+        self._constants = begun.constants(parameters)
         noise = settling_noise(program.draws, population=neurons.number, n=neurons.size)
-        start = initial_state(program, parameters, **size, noise=noise)
+        start = begun.state(parameters, noise=noise)
         whole = {name for name, state in program.states.items() if state.dtype == "integer"}
         self._start = {n: v.astype(np.int32) if n in whole else v for n, v in start.items()}
         own = {n for n, values in parameters.items() if np.ndim(values)}

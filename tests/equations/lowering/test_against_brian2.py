@@ -25,7 +25,7 @@ from stepping import begun
 from bioae import parity
 from bioae.equations import NeuronModel, available, load_neuron, lower
 from bioae.equations.arrays.functions import array_functions
-from bioae.equations.arrays.start import default_parameters, initial_state
+from bioae.equations.arrays.start import Start, default_parameters
 from bioae.equations.arrays.stepping import Stepper
 from bioae.equations.declarations import parameter_values
 from bioae.equations.quantities import evaluate, physical_constants
@@ -376,7 +376,7 @@ def run_brian2(model: NeuronModel, drive: Array, dt: float = 1e-3) -> dict[str, 
         setattr(group, name, model.initial[name])
     if model.settle is not None:
         program = lower(model)
-        start = initial_state(program, default_parameters(program), dt=dt, n=drive.shape[1])
+        start = Start(program, dt, drive.shape[1]).state(default_parameters(program))
         for name, settled in start.items():
             group.variables[name].set_value(settled)
     for name, event in model.events.items():
