@@ -140,11 +140,16 @@ def _has_template(chosen: Any, name: str) -> bool:
 class TemplateRunner(CodeRunner):  # type: ignore[misc]
     """Code that a group runs, with a template of a package; arguments as for `CodeRunner`."""
 
-    #: The package with the template, in its folder `templates`.
+    #: The package of the class, with the template in its folder `templates`.
     _template_package: str
 
     #: A class of code objects to use instead of the target's.
     _chosen_class: Any = None
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        if TemplateRunner in cls.__bases__ or TemplateGroup in cls.__bases__:  # others inherit it
+            cls._template_package = cls.__module__.rpartition(".")[0]
 
     def __init__(
         self, group: Group, template: str, code: str | Mapping[str, str], **options: Any

@@ -43,8 +43,6 @@ class ConditionalRunner(TemplateRunner):
         `when`, `order` and `name`, as for any Brian2 object.
     """
 
-    _template_package = __package__
-
     def __init__(
         self, group: Group, condition: str, code: str, *, overrides: bool = True, **options: Any
     ) -> None:
@@ -70,8 +68,6 @@ class StopRunner(TemplateRunner):
         As for any Brian2 object.
     """
 
-    _template_package = __package__
-
     def __init__(self, group: Group, condition: str, *, name: str) -> None:
         super().__init__(group, "stop", f"_holds = {condition}", when="end", order=30, name=name)
 
@@ -91,8 +87,6 @@ class SpikeCounter(TemplateRunner):
         `when`, `order` and `name`, as for any Brian2 object.
     """
 
-    _template_package = __package__
-
     def __init__(self, group: Group, variable: str, condition: str, **options: Any) -> None:
         super().__init__(
             group,
@@ -106,8 +100,6 @@ class SpikeCounter(TemplateRunner):
 
 class _Recorder(TemplateGroup):
     """A recorder with dynamic arrays."""
-
-    _template_package = __package__
 
     def __init__(
         self,

@@ -22,8 +22,6 @@ class Normaliser(TemplateRunner):
     in any order. Weights whose sum is not positive stay.
     """
 
-    _template_package = __package__
-
     def __init__(self, synapses: Any, weight: str, total: float, clock: PresentationClock) -> None:
         variables = synapses.variables
         begins = f"{STEP}_post == {-clock.timing.schedule.lead_in}"

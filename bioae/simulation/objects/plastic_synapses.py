@@ -65,7 +65,6 @@ class PlasticSynapses(TemplateGroup):
     """
 
     add_to_magic_network = True
-    _template_package = __package__
 
     def __init__(
         self,

@@ -76,5 +76,3 @@ class Traces(Population):
 
 class _OnSpikes(TemplateRunner):
     """Statements for the neurons in another group's list of spikes, under a condition."""
-
-    _template_package = __package__

@@ -18,7 +18,6 @@ class SpikesUnderWay(TemplateGroup):
     """
 
     add_to_magic_network = True
-    _template_package = __package__
     carried = ("_history", "_history_count", "_now")
 
     def __init__(self, synapses: Synapses, steps: int) -> None:

@@ -87,7 +87,6 @@ class SharedSynapses(TemplateGroup):
     """
 
     add_to_magic_network = True
-    _template_package = __package__
 
     def __init__(
         self,
