@@ -21,7 +21,6 @@ from bioae.simulation.brian2_internals.standalone import active_target
 from bioae.simulation.objects.input import InputNeurons
 from bioae.simulation.objects.presentation_clock import STEP, PresentationClock
 from bioae.simulation.sharing import (
-    Arrival,
     Layout,
     SharedSynapses,
     conv2d,
@@ -85,6 +84,7 @@ class Pathway:
 
     def shared(self, source: NeuronGroup, target: NeuronGroup) -> SharedSynapses:
         """Make synapses that share weights; all have the same delay."""
+        factor, namespace = self.event(source)
         return SharedSynapses(
             source,
             target,
@@ -93,7 +93,9 @@ class Pathway:
             variable=input_to(self.projection.target),
             negative=INHIBITION if self.separate_inhibition else None,
             delay=int(self.delay) * self.clock.dt * second,
-            arrival=Arrival(" and ".join(self.conditions) or None, *self.event(source)),
+            condition=" and ".join(self.conditions) or None,
+            factor=factor,
+            namespace=namespace,
             weight=WEIGHT,
             name=self.name,
         )

@@ -13,10 +13,9 @@ from bioae.simulation.sharing.layouts import (
     dense,
     sparse,
 )
-from bioae.simulation.sharing.synapses import Arrival, SharedSynapses
+from bioae.simulation.sharing.synapses import SharedSynapses
 
 __all__ = [
-    "Arrival",
     "Layout",
     "SharedSynapses",
     "Unrolled",

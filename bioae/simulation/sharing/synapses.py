@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -15,34 +14,6 @@ from numpy.typing import ArrayLike, NDArray
 from bioae.simulation.brian2_internals.groups import TemplateGroup, is_shared_variable
 from bioae.simulation.brian2_internals.standalone import active_target
 from bioae.simulation.sharing.layouts import Layout
-
-
-@dataclass(frozen=True)
-class Arrival:
-    """The arrival of spikes: which of them count, how much, and when.
-
-    Attributes
-    ----------
-    condition
-        A condition that has to hold when a spike arrives, or the spike is ignored: Brian2 code of
-        the source's variables (``v_pre``), its index ``i``, shared variables of the target
-        (``x_post``), and ``t``.
-    factor
-        A factor of all weights of a spike, in the same terms.
-    namespace
-        Names in the condition and the factor.
-    event
-        The event of the source that counts as a spike.
-    when, order
-        As for any Brian2 object.
-    """
-
-    condition: str | None = None
-    factor: str | None = None
-    namespace: Mapping[str, Any] = field(default_factory=dict)
-    event: str = "spike"
-    when: str = "synapses"
-    order: int = -1
 
 
 class SharedSynapses(TemplateGroup):
@@ -71,8 +42,14 @@ class SharedSynapses(TemplateGroup):
         The target's variable to which the magnitudes of negative weights are added instead.
     delay
         The delay of all spikes.
-    arrival
-        Which spikes count, how much, and when; by default all, by their weights.
+    condition
+        A condition that has to hold when a spike arrives, or the spike is ignored: Brian2 code of
+        the source's variables (``v_pre``), its index ``i``, shared variables of the target
+        (``x_post``), and ``t``.
+    factor
+        A factor of all weights of a spike, in the same terms.
+    namespace
+        Names in the condition and the factor.
     weight
         The name of the variable of weights.
     name
@@ -98,15 +75,16 @@ class SharedSynapses(TemplateGroup):
         variable: str,
         negative: str | None = None,
         delay: Quantity = 0 * second,
-        arrival: Arrival | None = None,
+        condition: str | None = None,
+        factor: str | None = None,
+        namespace: Mapping[str, Any] | None = None,
         weight: str = "w",
         name: str = "sharedsynapses*",
     ) -> None:
         super().__init__(name)
-        arrival, clock = arrival or Arrival(), source.clock
-        condition, factor, event = arrival.condition, arrival.factor, arrival.event
+        clock = source.clock
         self.source, self.target, self.layout = source, target, layout
-        self.namespace = dict(arrival.namespace)
+        self.namespace = dict(namespace or {})
         _check_sizes(layout, source, target, np.shape(weights))
         steps = _steps(delay, clock)
         parts = {"_counts": condition, "_factor": factor}
@@ -114,11 +92,11 @@ class SharedSynapses(TemplateGroup):
         used = {name for text in code.values() for name in get_identifiers(text)}
         if weight in used:
             raise ValueError(f"{self.name}: the weight {weight!r} cannot be used in {code}")
-        self._add_ends(variable, negative, event, steps)
+        self._add_ends(variable, negative, steps)
         self._add_weights(weight, np.ravel(weights), variable)
         self._add_layout(negative is not None)
         self._add_names(clock)
-        needed = [weight, f"_{event}space"]
+        needed = [weight, "_spikespace"]
         needed += ["_negative"] if negative else []
         needed += ["_negative_sums"] if negative and not _compiled_ahead() else []
         needed += ["_delay", "_history", "_history_count", "_now"] if steps else []
@@ -128,11 +106,11 @@ class SharedSynapses(TemplateGroup):
             source,
             target,
             clock=clock,
-            when=arrival.when,
-            order=arrival.order,
+            when="synapses",
+            order=-1,
             needed_variables=needed,
             template_kwds={
-                "eventspace_variable": source.variables[f"_{event}space"],
+                "eventspace_variable": source.variables["_spikespace"],
                 "weight_variable": self.variables[weight],
                 "conditional": condition is not None,
                 "graded": factor is not None,
@@ -171,9 +149,9 @@ class SharedSynapses(TemplateGroup):
         """The number of weights."""
         return int(self.variables["N"].get_value())
 
-    def _add_ends(self, variable: str, negative: str | None, event: str, steps: int) -> None:
+    def _add_ends(self, variable: str, negative: str | None, steps: int) -> None:
         source, add = self.source, self.variables
-        add.add_reference(f"_{event}space", source)
+        add.add_reference("_spikespace", source)
         add.add_reference("_target", self.target, variable)
         if negative is not None:
             add.add_reference("_negative", self.target, negative)

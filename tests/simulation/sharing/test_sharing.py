@@ -32,7 +32,6 @@ from bioae.random import stream
 from bioae.simulation.backend import Dtype
 from bioae.simulation.brian2_internals import groups
 from bioae.simulation.sharing import (
-    Arrival,
     Layout,
     SharedSynapses,
     conv2d,
@@ -130,7 +129,7 @@ class Circuit:
         return SharedSynapses(
             self.pre, post, case.layout, self.weights, variable="g",
             negative="h" if case.separate else None, delay=case.delay * ms,
-            arrival=Arrival(case.condition, case.factor, self.namespace), name=name,
+            condition=case.condition, factor=case.factor, namespace=self.namespace, name=name,
         )  # fmt: skip
 
     def _unrolled(self, post: Any, name: str) -> Synapses:
@@ -295,7 +294,7 @@ def test_arguments_that_do_not_fit_are_refused() -> None:
             ({"layout": dense(6, 4)}, ValueError), ({"layout": dense(5, 5)}, ValueError),
             ({"weights": np.zeros((6, 5))}, ValueError), ({"delay": -1 * ms}, ValueError),
             ({"delay": [1, 2] * ms}, ValueError), ({"delay": 2}, DimensionMismatchError),
-            ({"arrival": Arrival(factor="2*w")}, ValueError),
+            ({"factor": "2*w"}, ValueError),
         ):  # fmt: skip
             with pytest.raises(kind):
                 SharedSynapses(source, target, **{**fitting, **changes})
