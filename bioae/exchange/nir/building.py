@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from bioae.exchange.nir.folding import Fold, folded
 from bioae.exchange.nir.graphs import SILENT, Ordered, Reset, Stage, Way, kind_of_node
-from bioae.exchange.nir.inputs import GraphInput, check_output
+from bioae.exchange.nir.inputs import GraphInput
 from bioae.exchange.nir.library import array_of, nir_error
 from bioae.exchange.nir.populations import Population, population_of
 from bioae.networks.layer_base import ENCODER
@@ -78,7 +78,6 @@ class Builder:
         for stage in order.stages:
             add = self._add_layer if order.is_chain else self._add_population
             add(stage, arrives[stage.name])
-        check_output(*order.sink, self.shapes[order.stages[-1].name])
         self.rows.append(Row(order.sink[0], "Output", "the decoder's input"))
 
     def tables(self) -> dict[str, Any]:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from itertools import zip_longest
 from typing import Any, NamedTuple
 
 import numpy as np
 from pydantic import TypeAdapter, ValidationError
 
-from bioae.checks import any_array, whole
+from bioae.checks import whole
 from bioae.errors import InputError, NetworkError, describe, shortened
 from bioae.exchange.nir.graphs import Ordered
 from bioae.exchange.nir.library import Graph, nir_error
@@ -91,23 +90,6 @@ def input_of(order: Ordered, encoder: EncoderBase, input_shape: Sequence[int] | 
             expected=f"(channel, y, x) or (channel,) that the encoder turns into {size} values",
         )  # fmt: skip
     return GraphInput(shape, data, encoder)
-
-
-def check_output(name: str, node: Graph, shape: Shape) -> None:
-    """Raise if the output's shape differs from the last layer's; a missing shape is accepted.
-
-    A library may take the shape from parameters that neurons share, with axes of length 1.
-    """
-    stored = node.output_type.get("output") if isinstance(node.output_type, dict) else None
-    values = np.ravel(any_array(stored))
-    if values.dtype.kind not in "iuf" or not values.size:
-        return
-    pairs = zip_longest(values[::-1], shape[::-1], fillvalue=1)
-    shared = all(n in {1, each} for n, each in pairs)
-    shared &= values.size >= len(shape) or (values == 1).all()
-    if not shared and np.prod(values.astype(float)) != math.prod(shape):
-        raise nir_error(name, "the shape of the output does not fit",
-                        expected=f"{shape}, of the last layer", found=stored)  # fmt: skip
 
 
 def _shape(name: str, node: Graph) -> Shape:

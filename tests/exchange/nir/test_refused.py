@@ -84,11 +84,6 @@ BAD = {
     "pool of a line": (
         chain(p=nir.SumPool2d(*(np.array([2, 2]),) * 3), n=lif()), "'p'"
     ),
-    "output": (
-        graph({"n": lif(), "output": nir.Output({"output": np.array([7, 3])})},
-              "input>n", "n>output"),
-        "'output'",
-    ),
     "empty": (chain(w=nir.Scale(np.ones(0)), n=lif()), "'w'"),
     "texts": (chain(w=nir.Scale(np.array(["a", "b", "c"])), n=lif()), "'w'"),
 }  # fmt: skip
