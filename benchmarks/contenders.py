@@ -123,8 +123,8 @@ def brian2(
 
     def run() -> Spikes:
         counts: Spikes = {}
-        for place, ran in shared(partial(built.run, presentations), parts, workers):
-            for layer in built.read(ran, parts[place]).layers:
+        for _, ran in shared(partial(built, presentations), parts, workers):
+            for layer in ran.layers:
                 counts[layer.name] = counts.get(layer.name, 0) + len(layer.neuron)
         return counts
 

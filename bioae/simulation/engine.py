@@ -28,25 +28,14 @@ Arrays = Mapping[str, NDArray[Any]]
 
 
 class Runner(ABC):
-    """A built network that runs chunks; a run may be read in another process."""
+    """A built network that runs chunks."""
 
     @abstractmethod
-    def run(self, presented: Presentations, part: slice) -> Any:
-        """Run some presentations, and return the argument of `read`, small enough for a pipe.
-
-        Raises a `TargetError` if the run fails.
-        """
-
-    @abstractmethod
-    def read(self, ran: Any, part: slice) -> Chunk:
-        """Return the network's activity in a run, once.
-
-        Raises a `TargetError` if the files of the run are incomplete.
-        """
-
     def __call__(self, presented: Presentations, part: slice) -> Chunk:
-        """Run some presentations, and return the network's activity."""
-        return self.read(self.run(presented, part), part)
+        """Run some presentations, and return the network's activity.
+
+        Raises a `TargetError` if the run fails, or its files are incomplete.
+        """
 
 
 class Learner(ABC):

@@ -69,7 +69,7 @@ class _MirrorRunner(Runner):
         self._carried = {name: torch.from_numpy(values) for name, values in carried.items()}
 
     @torch.no_grad()
-    def run(self, presented: Presentations, part: slice) -> Chunk:
+    def __call__(self, presented: Presentations, part: slice) -> Chunk:
         drive = torch.from_numpy(presented.drive(part))
         key, start = presented.key(part), self._carried
         activity = self._mirror(drive, record=self._record, key=key, start=start)
@@ -80,6 +80,3 @@ class _MirrorRunner(Runner):
         )
         carried = {name: values.numpy() for name, values in activity.final.items()}
         return Chunk(layers, activity.output.double().numpy(), carried=carried)
-
-    def read(self, ran: Chunk, part: slice) -> Chunk:
-        return ran

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import re
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -21,11 +19,6 @@ def active_target() -> str:
     if not isinstance(device, CPPStandaloneDevice):  # which brian2cuda's is, too
         return str(prefs["codegen.target"])
     return f"{device.code_object_class().generator_class.class_name}_standalone"
-
-
-def read_results_from(device: CPPStandaloneDevice, folder: Path) -> None:
-    """Let Brian2 objects read the results of a program from a folder, whichever process ran it."""
-    device.results_dir, device.has_been_run = f"{folder}{os.sep}", True
 
 
 class ValueFreeDevice(CPPStandaloneDevice):  # type: ignore[misc]

@@ -24,7 +24,6 @@ from bioae.networks.teaching import Teaching
 from bioae.progress import activity, ahead
 from bioae.simulation.backend import STANDALONE, recorded
 from bioae.simulation.brian2_internals.groups import float32_allowed, uncompiled_objects
-from bioae.simulation.brian2_internals.standalone import read_results_from
 from bioae.simulation.engine import Engine, Learner, Runner, Updates
 from bioae.simulation.objects.brian_network import BrianNetwork
 from bioae.simulation.presentations import Presentations
@@ -191,7 +190,7 @@ class BuiltRunner(Runner):
 
 @dataclass(frozen=True, eq=False)
 class _Runtime(BuiltRunner):
-    def run(self, presented: Presentations, part: slice) -> Chunk:
+    def __call__(self, presented: Presentations, part: slice) -> Chunk:
         self.built.network.restore()
         self.built.set_input(presented, part)
         for group, name, values in self._starts(part):
@@ -204,9 +203,6 @@ class _Runtime(BuiltRunner):
             )  # fmt: skip
         self.built.keep_state()
         return self._kept(part)
-
-    def read(self, ran: Chunk, part: slice) -> Chunk:
-        return ran
 
 
 def _reporting(built: BrianNetwork, presentations: int) -> dict[str, Any]:
@@ -229,24 +225,19 @@ class _Standalone(BuiltRunner):
     device: Any
     folder: Path
 
-    def run(self, presented: Presentations, part: slice) -> str:
+    def __call__(self, presented: Presentations, part: slice) -> Chunk:
         # Several processes may run the same binary at once, so each has its files.
         results = f"results-{part.start}-{os.getpid()}"
-        with self._failing(), float32_allowed():
-            self.device.run(
-                run_args=self._arguments(presented, part),
-                results_directory=results,
-                with_output=False,
-            )
-        return results
-
-    def read(self, ran: str, part: slice) -> Chunk:
-        results = self.folder / ran
-        read_results_from(self.device, results)
         with self._failing():
+            with float32_allowed():
+                self.device.run(
+                    run_args=self._arguments(presented, part),
+                    results_directory=results,
+                    with_output=False,
+                )
             self.built.keep_state()
             chunk = self._kept(part)
-        shutil.rmtree(results, ignore_errors=True)
+        shutil.rmtree(self.folder / results, ignore_errors=True)
         return chunk
 
     def _arguments(self, presented: Presentations, part: slice) -> list[str]:

@@ -35,8 +35,8 @@ def run_in_processes(
     if not parts:
         return
     with build() as runner:
-        for place, ran in shared(partial(runner.run, presented), parts, workers):
-            yield parts[place], runner.read(ran, parts[place])
+        for place, chunk in shared(partial(runner, presented), parts, workers):
+            yield parts[place], chunk
 
 
 def shared(

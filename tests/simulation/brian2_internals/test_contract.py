@@ -33,7 +33,7 @@ from bioae.simulation.brian2_internals.groups import (
     use_template,
 )
 from bioae.simulation.brian2_internals.sources import merge_cpp_sources, prepare_cpp_makefile
-from bioae.simulation.brian2_internals.standalone import active_target, read_results_from
+from bioae.simulation.brian2_internals.standalone import active_target
 from bioae.simulation.targets.activation import Target, activated
 
 TEMPLATES = "bioae.simulation.code_runners"
@@ -234,13 +234,16 @@ def test_makefiles_take_flags_and_need_no_search_for_dependencies(project: Any) 
     assert " -MM " not in planned.stdout
 
 
-def test_results_are_read_from_the_folder_of_the_device(project: Any) -> None:
+def test_results_are_read_from_the_folder_of_the_last_run(project: Any) -> None:
     device, folder, part = project
     results = folder / "elsewhere"
     results.mkdir()
     name = Path(device.get_array_filename(part.variables["v"])).name
     np.array([1.0, 2.0, 3.0]).tofile(results / name)
-    read_results_from(device, results)
+    program = folder / "main"
+    program.write_text("#!/bin/sh\n")
+    program.chmod(0o755)
+    device.run(results_directory="elsewhere", with_output=False)
     assert part.variables["v"].get_value().tolist() == [1.0, 2.0, 3.0]
 
 
