@@ -195,30 +195,18 @@ def _with_values(fields: dict[str, Any], folder: Path, where: str) -> dict[str, 
     return {**fields, "timed_arrays": read}
 
 
-def _read_values(folder: Path, name: str, where: str) -> list[float]:
-    """Return the numbers of a `.csv` or `.npy` file (time)."""
+def _read_values(folder: Path, name: str, where: str) -> Any:
+    """Return the numbers of a `.csv` or `.npy` file (time), or (time, neuron)."""
     expected = "a .csv or .npy file in the model's folder, with one number per interval"
     if Path(name).name != name or Path(name).suffix not in (".csv", ".npy"):
         raise ModelError("this is not a file of values", where=where, expected=expected, found=name)
     path = folder / name
     try:
-        numbers = _from_npy(path) if path.suffix == ".npy" else _from_csv(path.read_text())
+        if path.suffix == ".npy":
+            return np.asarray(np.load(path)).tolist()
+        return np.loadtxt(path, delimiter=",", ndmin=1).tolist()
     except (OSError, ValueError) as reason:
         found = getattr(reason, "strerror", None) or " ".join(str(reason).split())[:80]
         raise ModelError(
             "these values cannot be read", where=where, expected=expected, found=f"{name}: {found}"
         ) from reason
-    return numbers
-
-
-def _from_csv(content: str) -> list[float]:
-    rows = [line.strip() for line in content.splitlines() if line.strip()]
-    parts = rows[0].split(",") if len(rows) == 1 else rows
-    return [float(part) for part in parts]
-
-
-def _from_npy(path: Path) -> list[float]:
-    numbers = np.asarray(np.load(path))
-    if numbers.ndim != 1 or numbers.dtype.kind not in "fiu":
-        raise ValueError(f"{numbers.dtype} of shape {numbers.shape}")
-    return [float(number) for number in numbers]

@@ -41,8 +41,8 @@ class TimedValues(Table):
 
     values: list[float] | list[list[float]] = Field(
         min_length=1,
-        description="numbers, or the path of a `.csv` or `.npy` file next to this one; or rows of "
-        "numbers, one for each neuron",
+        description="numbers, or rows of numbers, one for each neuron; or the path of a `.csv` or "
+        "`.npy` file next to this one",
     )
     dt: str = Field(min_length=1, description="the time for which each value holds")
     unit: str = Field("1", min_length=1, description="the unit of the values")

@@ -103,6 +103,16 @@ def test_values_of_a_file_travel(write: Callable[[Path], None], tmp_path: Path) 
     assert again.timed_arrays == loaded.timed_arrays
 
 
+def test_a_file_may_have_a_column_for_each_neuron(tmp_path: Path) -> None:
+    (tmp_path / "values.csv").write_text("1, 2\n3, 4\n5, 6\n")
+    (tmp_path / "mine.toml").write_text(TEXT.format(values='"values.csv"'))
+    assert load_neuron(tmp_path / "mine.toml").timed_arrays["drive"].values == [
+        [1, 2],
+        [3, 4],
+        [5, 6],
+    ]
+
+
 REFUSED_FILES: dict[str, bytes | None] = {
     "none.csv": None, "words.csv": b"one, two", "table.csv": b"1, 2\n3, 4", "inf.csv": b"1, inf",
     "values.txt": b"1", "broken.npy": b"\x93NUMPY\x01\x00",
