@@ -230,38 +230,6 @@ class NeuronModel(TomlModel):
     def _one_line(cls, text: str | None) -> str | None:
         return cls._not_blank(None if text is None else " ".join(text.split()))
 
-    @field_validator("run_regularly", mode="before")
-    @classmethod
-    def _on_one_clock(cls, code: Any) -> Any:
-        if isinstance(code, dict):
-            raise ValueError(
-                "these are statements as text, and `run_every` is their interval, such as "
-                f'"10*ms", found {code}'
-            )
-        return code
-
-    @field_validator("events")
-    @classmethod
-    def _named(cls, events: dict[str, CustomEvent]) -> dict[str, CustomEvent]:
-        for name in events:
-            if not _is_usable(name):
-                raise ValueError(f"{name!r} cannot be the name of an event")
-            if name == "spike":
-                raise ValueError("`threshold` and `reset` already define the event 'spike'")
-        return events
-
-    @field_validator("timed_arrays")
-    @classmethod
-    def _functions(cls, arrays: dict[str, TimedValues]) -> dict[str, TimedValues]:
-        for name in arrays:
-            if not _is_usable(name):
-                raise ValueError(f"{name!r} cannot be the name of a timed array")
-            if name in BUILT_IN:
-                raise ValueError(
-                    f"{name!r} is reserved for a variable of Brian2: rename the timed array"
-                )
-        return arrays
-
     @field_validator("equations", "run_regularly")
     @classmethod
     def _not_blank(cls, text: str | None) -> str | None:
@@ -269,24 +237,18 @@ class NeuronModel(TomlModel):
             raise ValueError("must not be blank")
         return text
 
-    @field_validator("trainable", mode="before")
+    @field_validator(
+        "parameters", "initial", "inputs", "targets", "layer_spikes", "events", "timed_arrays"
+    )
     @classmethod
-    def _pairs(cls, bounds: Any) -> Any:
-        for name, pair in bounds.items() if isinstance(bounds, dict) else ():
-            if not isinstance(pair, list | tuple) or [type(text) for text in pair] != [str, str]:
-                raise ValueError(f'{name} needs bounds such as ["5*ms", "500*ms"], found {pair}')
-        return bounds
-
-    @field_validator("parameters", "initial", "inputs", "targets", "layer_spikes")
-    @classmethod
-    def _identifiers(cls, values: dict[str, str]) -> dict[str, str]:
-        for name in values:
-            if not _is_usable(name):
+    def _named(cls, table: dict[str, Any]) -> dict[str, Any]:
+        for name in table:
+            if _IDENTIFIER.fullmatch(name) is None or name.startswith(RESERVED_PREFIX):
                 raise ValueError(
                     f"expected a name that starts with a letter and not with {RESERVED_PREFIX!r}, "
                     f"found {name!r}"
                 )
-        return values
+        return table
 
     @model_validator(mode="after")
     def _consistent(self) -> NeuronModel:
@@ -309,7 +271,9 @@ class NeuronModel(TomlModel):
                 "`inhibition` must name a variable other than `input`; without the key, spikes of "
                 "negative weight subtract from `input`"
             )
-        for name in self.timed_arrays.keys() & {*self.parameters, *self.initial}:
+        if "spike" in self.events:
+            raise ValueError("`threshold` and `reset` already define the event 'spike'")
+        for name in self.timed_arrays.keys() & {*self.parameters, *self.initial, *BUILT_IN}:
             raise ValueError(f"{name!r} is a timed array, and a parameter or a variable")
         for name in self.inputs.keys() & {self.input, self.inhibition}:
             raise ValueError(
@@ -414,10 +378,6 @@ def _as_text(value: Any) -> Any:
     ):
         return tuple(map(_as_text, value))
     return readable(value)
-
-
-def _is_usable(name: str) -> bool:
-    return _IDENTIFIER.fullmatch(name) is not None and not name.startswith(RESERVED_PREFIX)
 
 
 def mentions(name: str, text: str) -> bool:

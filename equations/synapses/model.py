@@ -6,7 +6,6 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, Strict, field_validator, model_validator
 
-from bioae.equations.limits import LONGEST_NAME, LONGEST_TEXT, MOST_NAMES
 from bioae.equations.model import TomlModel
 from bioae.fields import Count, Natural, Table
 
@@ -25,10 +24,7 @@ DELIVERED = "input"
 #: The keys of ``[synapse]`` that are statements, in the order in which they run.
 BLOCKS = ("on_pre", "on_post", "regularly")
 
-_Text = Annotated[str, Field(max_length=LONGEST_TEXT)]
-_Name = Annotated[str, Field(min_length=1, max_length=LONGEST_NAME)]
-_Table = Annotated[dict[str, _Text], Field(max_length=MOST_NAMES)]
-_Names = Annotated[tuple[_Name, ...], Strict(False)]
+_Names = Annotated[tuple[str, ...], Strict(False)]
 
 
 class _Code(Table):
@@ -45,15 +41,13 @@ class _Code(Table):
 class Side(_Code):
     """The traces of one side of a synapse: variables of each pre- or postsynaptic neuron."""
 
-    equations: _Text | None = Field(None, description="Brian2 equations of the traces")
-    on_spike: _Text | None = Field(
+    equations: str | None = Field(None, description="Brian2 equations of the traces")
+    on_spike: str | None = Field(
         None, description="Brian2 statements, run for each spike of the neuron once all synapses "
         "have learned from it",
     )  # fmt: skip
-    method: _Text | None = Field(
-        None, description="a Brian2 state updater; default: Brian2 chooses"
-    )
-    initial: _Table = Field(
+    method: str | None = Field(None, description="a Brian2 state updater; default: Brian2 chooses")
+    initial: dict[str, str] = Field(
         default_factory=dict, description="the traces' values as a presentation starts; default: 0"
     )
 
@@ -69,14 +63,14 @@ class Target(Side):
     """The traces of the target, and the numbers of its neuron that a rule reads."""
 
     reads: _Names = Field(
-        (), max_length=MOST_NAMES, description="variables of the neuron, and `target`, the "
-        "task's target of the neuron in each step: `NAME_post` in statements",
+        (), description="variables of the neuron, and `target`, the task's target of the neuron in "
+        "each step: `NAME_post` in statements",
     )  # fmt: skip
     signals: _Names = Field(
-        (), max_length=MOST_NAMES, description="numbers that synapses from the target to others "
+        (), description="numbers that synapses from the target to others "
         "send back by their `feedback`, summed over these: `NAME_post` in statements",
     )  # fmt: skip
-    psi: _Text | None = Field(
+    psi: str | None = Field(
         None, description="the profile of the spike derivative `psi_post`, an expression of "
         "`distance`, the neuron's distance to threshold in units of its scale, and parameters",
     )  # fmt: skip
@@ -85,11 +79,11 @@ class Target(Side):
 class LayerSums(_Code):
     """Numbers that all neurons of the target's layer have in common."""
 
-    sum: _Table = Field(
+    sum: dict[str, str] = Field(
         default_factory=dict, description="sums over the target's neurons, by name: an expression "
         "of its traces and of what `reads` names each",
     )  # fmt: skip
-    equations: _Text | None = Field(
+    equations: str | None = Field(
         None, description="Brian2 subexpressions of these sums, modulators and parameters"
     )
 
@@ -97,28 +91,26 @@ class LayerSums(_Code):
 class SynapseStatements(_Code):
     """The variables of a synapse, and the statements that change its weight."""
 
-    equations: _Text | None = Field(
+    equations: str | None = Field(
         None, description="Brian2 equations of variables that each synapse has; it always has its "
         "weight `w`",
     )  # fmt: skip
-    method: _Text | None = Field(
-        None, description="a Brian2 state updater; default: Brian2 chooses"
-    )
-    initial: _Table = Field(
+    method: str | None = Field(None, description="a Brian2 state updater; default: Brian2 chooses")
+    initial: dict[str, str] = Field(
         default_factory=dict, description="the variables' values as a presentation starts; "
         "default: 0. Those of persistent variables may be random, such as `randn()`",
     )  # fmt: skip
-    on_pre: _Text | None = Field(
+    on_pre: str | None = Field(
         None, description="statements, run for each spike that arrives, after it was delivered"
     )
-    on_post: _Text | None = Field(
+    on_post: str | None = Field(
         None, description="the same for each spike of the target, after `on_pre`"
     )
-    regularly: _Text | None = Field(
+    regularly: str | None = Field(
         None, description="the same for all synapses, after `on_post`: as the presentation ends, "
         "and before that at the interval `every`",
     )  # fmt: skip
-    every: _Text | None = Field(
+    every: str | None = Field(
         None, description="the interval of `regularly`, a time, or `dt` for each step; in its "
         "statements `every` is the time since it ran before, which is shorter as the presentation "
         "ends",
@@ -146,7 +138,7 @@ class StructureTable(_Code):
     swaps: Natural = Field(
         description="the most connections that one rewiring exchanges, over all targets"
     )
-    score: _Text = Field(
+    score: str = Field(
         min_length=1, description="an expression of persistent variables, `w`, `connected`, "
         "parameters and random numbers: targets exchange connections for potential ones of a "
         "higher score",
@@ -155,7 +147,7 @@ class StructureTable(_Code):
         True, description="whether scores are divided by the number of targets that share the "
         "source; they may not be negative then",
     )  # fmt: skip
-    new_weight: _Text = Field(
+    new_weight: str = Field(
         "0", min_length=1, description="the weight with which a new connection begins, an "
         "expression like the score",
     )  # fmt: skip
@@ -184,10 +176,10 @@ class SynapseModel(TomlModel):
 
     _example: ClassVar[str] = "bioae synapses show stdp_pair"
 
-    description: _Text = Field(description="a description of the rule in one line")
-    reference: _Text = Field("", description="the source of the rule")
+    description: str = Field(description="a description of the rule in one line")
+    reference: str = Field("", description="the source of the rule")
     held: _Names = Field(
-        (), max_length=MOST_NAMES, description="numbers that the user gives for each presentation, "
+        (), description="numbers that the user gives for each presentation, "
         "such as a reward, by name",
     )  # fmt: skip
     timing: Literal["phases", "script"] = Field(
@@ -196,11 +188,11 @@ class SynapseModel(TomlModel):
         "script",
     )  # fmt: skip
     persistent: _Names = Field(
-        (), max_length=MOST_NAMES, description="variables that presentations do not reset, by "
+        (), description="variables that presentations do not reset, by "
         "their names in statements: of traces, `NAME_pre` and `NAME_post`, and of synapses",
     )  # fmt: skip
-    copies: Annotated[tuple[_Text, ...], Strict(False)] = Field(
-        (), max_length=MOST_NAMES, description="other weights that are copies of these, since "
+    copies: Annotated[tuple[str, ...], Strict(False)] = Field(
+        (), description="other weights that are copies of these, since "
         "spikes of a script add to several variables: none of them is normalised or trained",
     )  # fmt: skip
     pre: Side | None = Field(None, description="traces of the source, `NAME_pre` in statements")
@@ -210,7 +202,7 @@ class SynapseModel(TomlModel):
     )  # fmt: skip
     layer: LayerSums | None = Field(None, description="sums over the target's layer")
     synapse: SynapseStatements = Field(description="the statements that change the weight")
-    feedback: _Table = Field(
+    feedback: dict[str, str] = Field(
         default_factory=dict, description="numbers that synapses send back to their source, summed "
         "over its targets, by name: an expression like those of statements each",
     )  # fmt: skip
@@ -219,7 +211,7 @@ class SynapseModel(TomlModel):
         description="structural plasticity: the connections that exist, and their exchange; "
         "default: all exist",
     )
-    parameters: _Table = Field(default_factory=dict, description="constants, with units")
+    parameters: dict[str, str] = Field(default_factory=dict, description="constants, with units")
 
     @field_validator("description")
     @classmethod
