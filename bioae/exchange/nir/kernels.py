@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from bioae.exchange.nir.library import nir_error
+from bioae.simulation.sharing.layouts import conv2d
 
 Array = NDArray[np.float64]
 Pair = tuple[int, int]
@@ -74,24 +75,16 @@ class Kernel:
 
     def matrix(self) -> Any:
         """Return the sparse matrix (target, source)."""
-        out, per_group = self.weight.shape[:2]
-        reached = [
-            _reached(n, positions, k, stride=s, padding=pad[0], dilation=d)
-            for n, positions, k, s, pad, d in zip(
-                self.shape[1:], self.sizes, self.weight.shape[2:], self.stride, self.padding,
-                self.dilation, strict=True,
-            )
-        ]  # fmt: skip
-        (y, row, tap_y), (x, column, tap_x) = reached
-        channel, within = np.divmod(np.arange(out * per_group), per_group)
-        source_channel = channel // (out // self.groups) * per_group + within
-        c, r, l = np.ix_(np.arange(out * per_group), np.arange(len(y)), np.arange(len(x)))  # noqa: E741
-        targets = (channel[c] * self.sizes[0] + row[r]) * self.sizes[1] + column[l]
-        sources = (source_channel[c] * self.shape[1] + y[r]) * self.shape[2] + x[l]
-        weights = self.weight[channel[c], within[c], tap_y[r], tap_x[l]]
-        size = (out * math.prod(self.sizes), math.prod(self.shape))
-        entries = (weights.ravel(), (targets.ravel(), sources.ravel()))
-        return sparse.coo_array(entries, shape=size).tocsr()
+        inside = np.pad(np.ones(self.shape, bool), ((0, 0), *self.padding))
+        out, _, *taps = self.weight.shape
+        channels, rows, columns = inside.shape
+        unrolled = conv2d(
+            (channels, rows, columns), out, kernel=(taps[0], taps[1]), stride=self.stride,
+            dilation=self.dilation, groups=self.groups,
+        ).unrolled()  # fmt: skip
+        entries = (self.weight.ravel()[unrolled.weight], (unrolled.target, unrolled.source))
+        size = (math.prod(self.output_shape), inside.size)
+        return sparse.coo_array(entries, shape=size).tocsr()[:, inside.ravel()]
 
     def squared(self) -> Kernel | None:
         """Return the kernel as a layer `conv2d` has it, or None if there is none.
@@ -197,16 +190,6 @@ class Kernel:
             "dilation": self.dilation[0],
             "groups": self.groups,
         }
-
-
-def _reached(
-    size: int, positions: int, taps: int, *, stride: int, padding: int, dilation: int
-) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
-    """Return the place, the position and the tap of each tap inside, along an axis."""
-    position, tap = np.divmod(np.arange(positions * taps), taps)
-    place = position * stride - padding + tap * dilation
-    inside = (place >= 0) & (place < size)
-    return place[inside], position[inside], tap[inside]
 
 
 def ungrouped(weight: Array, groups: int) -> Array:
