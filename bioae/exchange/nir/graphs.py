@@ -15,12 +15,12 @@ from bioae.errors import InputError
 from bioae.exchange.nir.library import Graph, nir_error
 from bioae.networks.graph import components
 
-#: The types of nodes that are populations of neurons, and the files of their models.
+#: The types of nodes that are populations of neurons, and the names of their models.
 NEURONS = {
     "LIF": "lif", "CubaLIF": "cuba_lif", "IF": "if", "LI": "li", "CubaLI": "cuba_li", "I": "i",
 }  # fmt: skip
 
-#: Those without a threshold.
+#: Those without a threshold, whose equations are those of the type with an F more.
 SILENT = ("LI", "CubaLI", "I")
 
 #: To ``v_reset``, as NIR defines it; or by subtraction of the threshold, at once or after the leak

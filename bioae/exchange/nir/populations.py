@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from bioae.equations.model import NeuronModel
 from bioae.errors import ModelError
 from bioae.exchange.nir.folding import broadcast
-from bioae.exchange.nir.graphs import NEURONS, Reset
+from bioae.exchange.nir.graphs import NEURONS, SILENT, Reset
 from bioae.exchange.nir.library import Graph, array_of, nir_error
 from bioae.inputs import parse_toml
 
@@ -39,10 +39,16 @@ class Population:
 @cache
 def model_of(kind: str, reset: Reset = "zero") -> NeuronModel:
     """Return the model of a type of node such as ``LIF``, with a reset if it has a threshold."""
-    stem = NEURONS[kind]
-    text = (files("bioae") / "exchange" / "nir" / "neurons" / f"{stem}.toml").read_bytes()
-    fields = parse_toml(text, where=f"{stem}.toml", error=ModelError)
-    model = NeuronModel.from_mapping(f"nir_{stem}", fields, where=f"{stem}.toml")
+    spiking = kind if kind not in SILENT else f"{kind}F"
+    file = f"{NEURONS[spiking]}.toml"
+    text = (files("bioae") / "exchange" / "nir" / "neurons" / file).read_bytes()
+    fields = parse_toml(text, where=file, error=ModelError)
+    if spiking != kind:  # the same equations without a threshold
+        described = fields["description"].replace("integrate-and-fire neuron", "integrator")
+        fields |= {"description": described.replace(spiking, kind), "potential": "v"}
+        for key in ("threshold", "reset"):
+            del fields[key], fields["parameters"][f"v_{key}"]
+    model = NeuronModel.from_mapping(f"nir_{NEURONS[kind]}", fields, where=file)
     if model.threshold is None or reset == "zero":
         return model
     leak = next((f"1 - dt/{name}" for name in ("tau", "tau_mem") if name in fields["parameters"]),
