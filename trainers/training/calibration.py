@@ -1,4 +1,4 @@
-"""Calibration of weights: factors at which layers fire as often as required, and advice on them."""
+"""Calibration of weights: factors at which layers fire as often as required."""
 
 from __future__ import annotations
 
@@ -15,14 +15,9 @@ from bioae.networks.layer_base import ENCODER
 from bioae.noise import Key
 from bioae.trainers.mirror.activity import LayerActivity
 from bioae.trainers.training.averaging import in_place_of
-from bioae.trainers.training.config import TrainingConfig
-from bioae.unit_text import multiple
 
 #: Sparse firing: the mean spikes of a neuron in a presentation.
-_SPIKES = 0.25
-
-#: The mean number of spikes that an encoder emits for a pixel of 1, where it emits too few.
-_EMITTED = 5
+SPIKES = 0.25
 
 #: The largest power of 2 by which weights are scaled, and halvings of the last interval.
 _POWER, _HALVINGS = 20, 6
@@ -62,7 +57,7 @@ class FiringScale:
         1/8 to 8.
         """
         for name in names:
-            factor = self._fitting(name, misfit) if misfit else self.factor(name) or 1.0
+            factor = self._fitting(name, misfit) if misfit else self._sparse(name)
             for weights in self.connections[name]:
                 weights.mul_(factor)
 
@@ -73,25 +68,24 @@ class FiringScale:
         good = [power for power, each in fits.items() if each <= _EQUAL * min(fits.values())]
         return float(2 ** max(good)) if len(good) < len(fits) else 1.0
 
-    @torch.no_grad()
-    def factor(self, layer: str) -> float | None:
-        """Return the factor on a layer's weights at which it starts to fire sparsely, if any.
+    def _sparse(self, layer: str) -> float:
+        """Return the factor on a layer's weights at which it starts to fire sparsely; else 1.
 
-        It is found by bisection from 1, to 1 %, up to a power of 2, on the grid; 1 without weights.
+        It is found by bisection from 1, to 1 %, up to a power of 2, on the grid.
         """
         if not self.connections[layer]:
             return 1.0
         counts = self._counts(layer)
 
         def fires(power: float) -> bool:
-            return float(counts(power).mean()) >= _SPIKES
+            return float(counts(power).mean()) >= SPIKES
 
         power, firing = 0, fires(0)
         step = -1 if firing else 1
         while fires(power + step) is firing:
             power += step
             if abs(power) == _POWER:
-                return None
+                return 1.0
         low, high = sorted((float(power), float(power + step)))
         for _ in range(_HALVINGS):
             middle = (low + high) / 2
@@ -118,33 +112,3 @@ class FiringScale:
             return torch.cat([each.counts for each in ran]).double()
 
         return counts
-
-
-def other_settings(config: TrainingConfig) -> str:
-    """Calibrated initial weights, and a derivative that reaches silent neurons, if not set."""
-    training = config.training
-    keys = ['initialise = "calibrated"'] if training.initialise == "drawn" else []
-    keys += ['derivative = "arctan"'] if training.derivative.name == "membrane" else []
-    return f", or {' and '.join(keys)} in [training]" if keys else ""
-
-
-def sparse_scale(
-    config: TrainingConfig, scale: FiringScale, layer: str, silent: bool, drawn: bool
-) -> str | None:
-    """Return the scale of a layer's weights, or of an encoder that emits less than once."""
-    encoder, steps = config.network.encoder, config.network.steps
-    placed = next(each for each in config.network.placed if each.name == layer)
-    first, drive = placed.depth == 1, encoder.mean_drive(steps)
-    if silent and first and encoder.amount and drive < 1:
-        value = getattr(encoder, encoder.amount) * _EMITTED / drive
-        value = min(value, 1.0) if encoder.draws else value
-        return f"{encoder.amount} = {value:.3g} in encoder"
-    factor = scale.factor(layer)
-    if factor is None:
-        return f"another neuron in layer {layer}: no scale of weights makes it fire sparsely"
-    if not (factor > 1.02 if silent else factor < 0.98):  # few neurons fire for all others
-        return None
-    initial, gain = placed.projections[0].initial, placed.projections[0].gain
-    if not drawn or not isinstance(initial, str) or config.network.populations:
-        return f'weight = "{multiple(factor, placed.model.weight)}" in layer {layer}'
-    return f"gain = {factor * gain:.3g} in layer {layer}{other_settings(config)}"

@@ -24,9 +24,11 @@ from bioae.networks.tasks import Rates, Task
 from bioae.noise import Key
 from bioae.runs.assessment import Assessment, baseline, read_layers
 from bioae.runs.splits import Splits, encoder_seed, example_order
+from bioae.trainers.training.calibration import SPIKES
 from bioae.trainers.training.config import GradientConfig
 from bioae.trainers.training.losses import loss_function
 from bioae.trainers.training.scores import Scores
+from bioae.trainers.training.sections import OptimisationConfig
 from bioae.trainers.training.stages import Stage
 from bioae.trainers.training.terms import WEIGHT_SYMBOLS
 
@@ -189,14 +191,6 @@ class DescentProblem(ABC):
     def save(self, out: Path, result: Any, summary: Mapping[str, Any]) -> None:
         """Write the trained network into the folder of a run."""
 
-    def alternative(self, *, drawn: bool) -> str:
-        """Return the end of a suggestion: other settings for drawn or trained weights, if any."""
-        return ""
-
-    def advice(self, layer: str, batches: Sequence[Batch], silent: bool, drawn: bool) -> str | None:
-        """Return the key and value with which a faulty layer fires sparsely, if it is known."""
-        return None
-
     def waking(self, layer: str) -> str | None:
         """Return a setting by which the silent neurons of a layer are trained, if none is set."""
         return None
@@ -272,10 +266,24 @@ def assess_start(problem: DescentProblem, stage: Stage, *, drawn: bool) -> Asses
     if found.faulty is None:
         return found
     silent = found.faulty in found.silent
-    advice = [problem.advice(found.faulty, batches, silent, drawn)]
-    if silent:
-        advice.insert(0, problem.waking(found.faulty))
+    spikes = found.layers[found.faulty].get("rate_per_step_mean", 0.0) * network.steps
+    advice = [problem.waking(found.faulty) if silent else None]
+    if spikes < SPIKES if silent else spikes > SPIKES:  # or few neurons fire for all others
+        advice.append(_other_settings(problem, drawn=drawn))
     return replace(found, suggestion=", or ".join(filter(None, advice)) or None)
+
+
+def _other_settings(problem: DescentProblem, *, drawn: bool) -> str | None:
+    """Return calibrated weights, if drawn, and a derivative that reaches silent neurons.
+
+    A setting that the run has already is left out.
+    """
+    training = problem.config.training
+    if not isinstance(training, OptimisationConfig):  # of a conventional network
+        return None
+    keys = ['initialise = "calibrated"'] if drawn and training.initialise == "drawn" else []
+    keys += ['derivative = "arctan"'] if training.derivative.name == "membrane" else []
+    return f"{' and '.join(keys)} in [training]" if keys else None
 
 
 def _reaches(problem: DescentProblem, stage: Stage, batch: Batch, found: Assessment) -> bool:
@@ -313,12 +321,13 @@ def assess_end(
         kept=summary[score],
     )
     faulty, suggestion, stage = found.faulty, None, problem.stages[-1]
+    other: str | None = None
     silent = faulty in found.silent
     before, after = (records[place].get("loss", 0.0) for place in (0, -1))
     still = len(records) > 1 and abs(after - before) <= _STILL * abs(before)
     if found.worsened:
         suggestion = stage.key("learning_rate", stage.settings.learning_rate / 10)
-        suggestion += problem.alternative(drawn=False)
+        other = _other_settings(problem, drawn=False)
     elif start and start.suggestion and (start.faulty, faulty in start.silent) == (faulty, silent):
         suggestion = start.suggestion
     elif faulty and silent and (waking := problem.waking(faulty)):
@@ -332,8 +341,8 @@ def assess_end(
         if faulty is None and best_record(task, records) is records[-1]:  # it still improves
             suggestion = stage.key("epochs", 4 * (stage.end - stage.start))
         if faulty is None and former is None:
-            suggestion += problem.alternative(drawn=True)
-    return replace(found, suggestion=suggestion)
+            other = _other_settings(problem, drawn=True)
+    return replace(found, suggestion=", or ".join(filter(None, [suggestion, other])) or None)
 
 
 def best_record(task: Task | Rates, records: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:

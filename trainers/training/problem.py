@@ -24,7 +24,7 @@ from bioae.trainers.mirror.activity import Activity, LayerActivity
 from bioae.trainers.mirror.diagnosis import Culprit, first_not_finite
 from bioae.trainers.mirror.network import NetworkMirror
 from bioae.trainers.training.averaging import in_place_of
-from bioae.trainers.training.calibration import FiringScale, Misfit, other_settings, sparse_scale
+from bioae.trainers.training.calibration import FiringScale, Misfit
 from bioae.trainers.training.config import TrainingConfig
 from bioae.trainers.training.descent import Batch, DescentProblem, targets_of
 from bioae.trainers.training.losses import measured
@@ -122,28 +122,14 @@ class Problem(DescentProblem):
         exact = self.config.training.derivative_of(layer).name == "exact"
         return "silent = 0.05 in [regularisers]" if exact and unset else None
 
-    def alternative(self, *, drawn: bool) -> str:
-        """Return other settings for drawn or trained weights."""
-        if drawn:
-            return other_settings(self.config)
-        membrane = self.config.training.derivative.name == "membrane"
-        return ', or derivative = "arctan" in [training]' if membrane else ""
-
-    def advice(self, layer: str, batches: Sequence[Batch], silent: bool, drawn: bool) -> str | None:
-        """Return the scale with which a layer fires sparsely."""
-        return sparse_scale(self.config, self._calibration(batches), layer, silent, drawn)
-
     def calibrate(self, batches: Sequence[Batch], misfit: Misfit | None = None) -> None:
         """Scale the weights of each layer whose spikes are read, by `FiringScale.scale`."""
-        scale = self._calibration(batches)
-        in_order = dict.fromkeys(name for each in scale.components for name in each)
-        scale.scale(read_layers(self.config.network, in_order), misfit)
-
-    def _calibration(self, batches: Sequence[Batch]) -> FiringScale:
         received = [(self.mirror.received(each.drive), each.key) for each in batches]
         mirror, layers = self.mirror, self.config.network.placed
         weights = {each.name: [mirror.weights[n] for n in each.weight_shapes] for each in layers}
-        return FiringScale(mirror.components, mirror.run, weights, received, self.as_stored)
+        scale = FiringScale(mirror.components, mirror.run, weights, received, self.as_stored)
+        in_order = dict.fromkeys(name for each in mirror.components for name in each)
+        scale.scale(read_layers(self.config.network, in_order), misfit)
 
     def cause(self, loss: Callable[[], Tensor]) -> Culprit | None:
         """Return the operation of a neuron model that first made a number that is not finite."""

@@ -82,14 +82,14 @@ def test_a_silent_layer_is_an_obstacle_if_no_gradient_reaches_it(derivative: str
     assert start.dead == ["hidden"]
     assert (start.obstacle is None) is (derivative == "arctan")
     assert all(each.grad is None for each in problem.weights.values())
-    waking = str(start.suggestion).startswith("silent = 0.05 in [regularisers], or gain = ")
+    waking = str(start.suggestion).startswith("silent = 0.05 in [regularisers], or initialise = ")
     assert waking is (derivative == "exact")
 
 
 @pytest.mark.medium
 @pytest.mark.parametrize(
     ("stopped", "gain", "suggestion"),
-    [(None, 2.0, "learning_rate = 1e-11 in"), (40, 2.0, ""), (None, 1e-3, "suggestion: gain = ")],
+    [(None, 2.0, "learning_rate = 1e-11 in"), (40, 2.0, ""), (None, 1e-3, "initialise = ")],
 )
 def test_a_constant_loss_is_said(
     stopped: int | None, gain: float, suggestion: str,
@@ -130,4 +130,3 @@ def test_layers_fire_on_the_grid_of_stored_weights() -> None:
     problem.calibrate(first_batches(problem, stage))
     start = assess_start(problem, stage, drawn=True)
     assert 0.25 <= 6 * start.layers["hidden"]["rate_per_step_mean"] < 0.4
-    assert problem.advice("pool", first_batches(problem, stage), silent=False, drawn=True) is None
