@@ -24,9 +24,6 @@ from bioae.noise import Key
 from bioae.random import named_stream
 from bioae.trainers.mirror.layer import LayerMirror
 
-#: Below the exponent of any number of float64.
-_LEAST_EXPONENT = -1100
-
 
 def gradient_norms(
     respond: Callable[[Tensor], Tensor],
@@ -76,7 +73,7 @@ def gradient_norms(
         _check_tensor(outputs, "the outputs", examples=inputs.shape[1])
         last = outputs[-1].reshape(inputs.shape[1], math.prod(outputs.shape[2:]))
     places = [len(inputs) - 1 - lag for lag in lags]
-    squares = _SumOfSquares((len(lags), inputs.shape[1]))
+    norms = np.zeros((len(lags), inputs.shape[1]))
     for direction in _directions(last, draws, seed):
         gradient = None
         if last.requires_grad:
@@ -88,34 +85,11 @@ def gradient_norms(
                 "the outputs have no gradient with respect to the inputs",
                 hint="Compute them from the inputs by functions that PyTorch differentiates",
             )
-        squares.add(gradient[places].cpu().double())
-    return squares.root_of_mean(draws or 1)
-
-
-class _SumOfSquares:
-    """Sums of squares as multiples of powers of 4, which neither overflow nor vanish."""
-
-    def __init__(self, shape: tuple[int, int]) -> None:
-        self._sums = np.zeros(shape)
-        self._exponents = np.full(shape, _LEAST_EXPONENT)
-
-    @np.errstate(all="ignore")
-    def add(self, values: Tensor) -> None:
-        """Add the squares of values (lag, example, ...)."""
-        flat = values.reshape(*self._sums.shape, math.prod(values.shape[2:])).numpy()
-        largest = np.abs(flat).max(2, initial=0.0)
-        exponents = np.where(largest > 0, np.frexp(largest)[1], _LEAST_EXPONENT)
-        exponents = np.maximum(exponents, self._exponents)
-        self._sums = np.ldexp(self._sums, 2 * (self._exponents - exponents))
-        self._exponents = exponents
-        scaled = torch.from_numpy(np.ldexp(flat, -exponents[..., None]))
-        self._sums += scaled.square().sum(2).numpy()
-
-    @np.errstate(all="ignore")
-    def root_of_mean(self, count: int) -> NDArray[np.float64]:
-        """Return the root of the sums divided by a number."""
-        roots = torch.sqrt(torch.from_numpy(self._sums / count)).numpy()
-        return np.asarray(np.ldexp(roots, self._exponents))
+        values = gradient[places].cpu().double()
+        flat = values.reshape(*norms.shape, math.prod(values.shape[2:])).numpy()
+        with np.errstate(all="ignore"):  # `hypot` neither overflows nor vanishes on the way
+            norms = np.hypot(norms, np.hypot.reduce(flat, axis=2))
+    return norms / math.sqrt(draws or 1)
 
 
 def _check_tensor(values: Tensor, name: str, examples: int | None = None) -> None:
