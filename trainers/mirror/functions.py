@@ -84,46 +84,32 @@ def _by_numpy(ours: np.ufunc, theirs: Callable[..., Tensor], *arguments: Tensor)
 
 
 def _exprel(value: Tensor) -> Tensor:
-    moment: Tensor = _Moment.apply(value, 0)  # type: ignore[no-untyped-call]
-    return moment
+    result: Tensor = _Exprel.apply(value)  # type: ignore[no-untyped-call]
+    return result
 
 
-class _Moment(torch.autograd.Function):
-    """The integral of ``s**n exp(x s)`` over s from 0 to 1: for n = 0, ``exprel``.
-
-    The derivative with respect to x is the next moment.
-    """
+class _Exprel(torch.autograd.Function):
+    """``(exp(x) - 1)/x``, whose derivative by PyTorch would lose all digits near 0."""
 
     @staticmethod
-    def forward(ctx: Any, value: Tensor, order: int) -> Tensor:
-        """Return the moment of this order."""
-        ctx.save_for_backward(value)
-        ctx.order = order
-        return _moment(value, order)
+    def forward(ctx: Any, value: Tensor) -> Tensor:
+        """Return the value."""
+        result: Tensor = array_functions(torch, value.dtype)["exprel"](value)
+        ctx.save_for_backward(value, result)
+        return result
 
     @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None]:
-        """Multiply the gradient by the next moment."""
-        (value,) = ctx.saved_tensors
-        slope: Tensor = _Moment.apply(value, ctx.order + 1)  # type: ignore[no-untyped-call]
-        return gradients[0] * slope, None
+    @torch.autograd.function.once_differentiable
+    def backward(ctx: Any, *gradients: Tensor) -> Tensor:
+        """Multiply the gradient by the derivative, ``(exp(x) - exprel(x))/x``."""
+        value, result = ctx.saved_tensors
+        power, series = value.exp(), torch.zeros_like(value)
+        for k in range(_TERMS, -1, -1):  # near 0: the sum of x**k/(k! (k + 2))
+            series = series * value + 1 / (math.factorial(k) * (k + 2))
+        slope = torch.where(value.abs() < 1, series, (power - result) / value)
+        # Where the power overflows, so does the difference, which would be NaN.
+        return gradients[0] * torch.where(power.isposinf(), math.inf, slope)
 
 
-#: Terms of the series below, for arguments up to 1.
+#: Terms of the series above, for arguments up to 1.
 _TERMS = 20
-
-
-def _moment(value: Tensor, order: int) -> Tensor:
-    moment: Tensor = array_functions(torch, value.dtype)["exprel"](value)
-    if order == 0:
-        return moment
-    # By parts, which loses all digits near 0; there, by the series sum(x**k/(k! (k + n + 1))).
-    power = value.exp()
-    for n in range(1, order + 1):
-        moment = (power - n * moment) / value
-    series = torch.zeros_like(value)
-    for k in range(_TERMS, -1, -1):
-        series = series * value + 1 / (math.factorial(k) * (k + order + 1))
-    moment = torch.where(value.abs() < 1, series, moment)
-    # Where the power overflows, so does the difference: by parts it would be NaN.
-    return torch.where(power.isposinf(), math.inf, moment)
