@@ -67,8 +67,8 @@ def evaluate(
     from bioae.simulation.presentations import Presentations
     from bioae.trainers.mirror.network import NetworkMirror
     from bioae.trainers.training.descent import targets_of
+    from bioae.trainers.training.losses import scores
     from bioae.trainers.training.problem import LayerTally
-    from bioae.trainers.training.scores import Scores
 
     check_options(options, evaluate)
     found = network_of(network)
@@ -76,7 +76,7 @@ def evaluate(
     kind = getattr(torch, Backend("numpy", dtype).dtype)
     config, task = found.config, found.config.task
     presented = Presentations.of(config, data, seed=seed, **options)
-    scores = Scores(task)
+    outputs, targets = [], []
     tallies = {each.name: LayerTally() for each in config.placed if each.can_fire}
     with torch.no_grad(), counted("mirror", len(presented), progress, unit="examples") as report:
         mirror = NetworkMirror(found, dtype=kind).eval()
@@ -84,10 +84,12 @@ def evaluate(
             drive = torch.from_numpy(presented.drive(part)).to(kind)
             activity = mirror(drive, key=presented.key(part))
             if task.scores:
-                target = targets_of(task, presented[part].data, config.steps, dtype=kind)
-                scores.add(activity.output, target)
+                outputs.append(activity.output)
+                part_targets = targets_of(task, presented[part].data, config.steps, dtype=kind)
+                targets.append(part_targets)
             for name, tally in tallies.items():
                 tally.add(activity.layers[name])
             report(part.stop)
     layers = {name: tally.figures() for name, tally in tallies.items()}
-    return {**scores.values(), "layers": layers}
+    found_scores = scores(task, outputs, targets) if task.scores else {}
+    return {**found_scores, "layers": layers}

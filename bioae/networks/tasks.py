@@ -31,7 +31,7 @@ LossName = Literal[
     "multi_margin",
 ]  # fmt: skip
 
-#: The scores, see `bioae.trainers.training.scores`.
+#: The scores, see `bioae.trainers.training.losses.scores`.
 ScoreName = Literal[
     "sum_squared_error", "mean_squared_error", "mean_absolute_error", "r2", "accuracy",
     "cross_entropy",

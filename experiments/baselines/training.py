@@ -20,9 +20,9 @@ from bioae.runs.splits import splits
 from bioae.runs.trainer import Reporter
 from bioae.simulation.presentations import values_of
 from bioae.trainers.training.descent import Split, torch_device
+from bioae.trainers.training.losses import scores
 from bioae.trainers.training.names import check_weight_names
 from bioae.trainers.training.reach import check_trained
-from bioae.trainers.training.scores import Scores
 from bioae.trainers.training.trainer import GradientTrainer
 from experiments.baselines.base import Baseline, Linear
 from experiments.baselines.config import BaselineConfig, PcaKind, TrainedKind, ZeroKind
@@ -134,6 +134,5 @@ class _FittedOnce(Trainer):
 def _scores(baseline: Baseline, data: Data, split: Split) -> dict[str, float]:
     outputs = torch.from_numpy(baseline.predict(data))
     targets = torch.from_numpy(values_of(baseline.network, data))
-    scores = Scores(baseline.network.task)
-    scores.add(outputs, targets)
-    return {f"{split}_{name}": value for name, value in scores.values().items()}
+    found = scores(baseline.network.task, [outputs], [targets])
+    return {f"{split}_{name}": value for name, value in found.items()}

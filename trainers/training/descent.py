@@ -26,8 +26,7 @@ from bioae.runs.assessment import Assessment, baseline, read_layers
 from bioae.runs.splits import Splits, encoder_seed, example_order
 from bioae.trainers.training.calibration import SPIKES
 from bioae.trainers.training.config import GradientConfig
-from bioae.trainers.training.losses import loss_function
-from bioae.trainers.training.scores import Scores
+from bioae.trainers.training.losses import loss_function, scores
 from bioae.trainers.training.sections import OptimisationConfig
 from bioae.trainers.training.stages import Stage
 from bioae.trainers.training.terms import WEIGHT_SYMBOLS
@@ -214,17 +213,17 @@ def evaluate(problem: DescentProblem, split: Split = "validation") -> dict[str, 
     data: Data = getattr(problem.data, split)
     size = settings.evaluation_batch_size or settings.batch_size
     seed = encoder_seed(settings.seed, _VALIDATION)
-    tallies = problem.tallies()
-    scores = Scores(problem.task)
+    tallies, found, targets = problem.tallies(), [], []
     with problem.as_stored(), torch.no_grad():
         for start in range(0, len(data), size):
             batch = problem.batch(data[start : start + size], seed)
             outputs = problem.evaluated(batch)
-            scores.add(outputs.output, batch.targets)
+            found.append(outputs.output)
+            targets.append(batch.targets)
             for name, tally in tallies.items():
                 tally.add(outputs.layers[name])
     return {
-        **{f"{split}_{name}": value for name, value in scores.values().items()},
+        **{f"{split}_{n}": each for n, each in scores(problem.task, found, targets).items()},
         "layers" if split == "validation" else f"{split}_layers": {
             name: tally.figures() for name, tally in tallies.items()
         },

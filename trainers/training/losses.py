@@ -1,4 +1,4 @@
-"""Losses: the error of the outputs of a batch, as a number to minimise.
+"""Losses: the error of the outputs of a batch, as a number to minimise; and scores of a task.
 
 `bioae.networks.tasks` says which losses a task allows. Where the targets are classes, an error of
 numbers compares the outputs with 1 for the class and 0 for the others.
@@ -6,7 +6,7 @@ numbers compares the outputs with 1 for the class and 0 for the others.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TypeAlias
 
@@ -24,20 +24,12 @@ from bioae.trainers.mirror.activity import Activity
 Loss: TypeAlias = Callable[[Tensor, Tensor], Tensor]
 
 
-def squared_error(output: Tensor, target: Tensor) -> Tensor:
-    """Return the sum of squared errors of each example, shape (example,).
-
-    `output`, `target`: shape (example, ...).
-    """
-    return (output - target).square().flatten(1).sum(1)
-
-
 def sum_squared_error(output: Tensor, target: Tensor) -> Tensor:
     """Return the squared error summed over the outputs of an example, averaged over the batch.
 
     As in Hübotter, Lanillos, Tomczak 2021 (arXiv:2109.11045).
     """
-    return squared_error(output, _numbers(target, output)).mean()
+    return (output - _numbers(target, output)).square().flatten(1).sum(1).mean()
 
 
 def mean_squared_error(output: Tensor, target: Tensor) -> Tensor:
@@ -85,6 +77,27 @@ def loss_function(name: str) -> Loss:
     """
     one_of(name, "the loss", tuple(LOSSES), error=NetworkError)
     return LOSSES[name]
+
+
+def scores(
+    task: Task | Rates, outputs: Sequence[Tensor], targets: Sequence[Tensor]
+) -> dict[str, float]:
+    """Return the scores of a task on the batches of an evaluation set, by name, in float64.
+
+    An R2 that is undefined, of equal targets, is left out.
+    """
+    output = torch.cat([each.cpu() for each in outputs]).double()
+    target = torch.cat([each.cpu() for each in targets])
+    target = target.double() if target.is_floating_point() else target
+    found = {name: LOSSES[name](output, target).item() for name in task.scores if name in LOSSES}
+    if "accuracy" in task.scores:
+        # The first of equal outputs: `argmax` of PyTorch does not promise which.
+        found["accuracy"] = float((output.numpy().argmax(1) == target.numpy()).mean())
+    if "r2" in task.scores:
+        around = (target - target.mean(0)).square().sum()
+        if around:
+            found["r2"] = (1 - (output - target).square().sum() / around).item()
+    return {name: found[name] for name in task.scores if name in found}
 
 
 def measured(task: Task | Rates, activity: Activity, dt: float) -> Activity:

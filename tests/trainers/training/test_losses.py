@@ -18,9 +18,8 @@ from bioae.networks.tasks import Classification, LossName, Reconstruction, Regre
 from bioae.runs.splits import encoder_seed, example_order
 from bioae.trainers.mirror.activity import LayerActivity
 from bioae.trainers.training.descent import reproducible
-from bioae.trainers.training.losses import LOSSES, loss_function
+from bioae.trainers.training.losses import LOSSES, loss_function, scores
 from bioae.trainers.training.problem import LayerTally, on_grid
-from bioae.trainers.training.scores import Scores
 
 
 def drawn(*shape: int, seed: int = 0) -> torch.Tensor:
@@ -62,10 +61,8 @@ def test_names() -> None:
 
 
 def evaluate_scores(task: Any, batches: Iterable[tuple[torch.Tensor, torch.Tensor]]) -> Any:
-    scores = Scores(task)
-    for batch in batches:
-        scores.add(*batch)
-    return scores.values()
+    outputs, targets = zip(*batches, strict=True)
+    return scores(task, outputs, targets)
 
 
 def in_batches(outputs: torch.Tensor, targets: torch.Tensor) -> Any:
@@ -75,10 +72,10 @@ def in_batches(outputs: torch.Tensor, targets: torch.Tensor) -> Any:
 def test_scores_of_classes() -> None:
     outputs, labels = drawn(20, 4), torch.from_numpy(np.arange(20) % 4)
     outputs[0] = 0.5  # the first of equals
-    scores = evaluate_scores(Classification(classes=4), in_batches(outputs, labels))
+    found = evaluate_scores(Classification(classes=4), in_batches(outputs, labels))
     expected = metrics.accuracy_score(labels.numpy(), outputs.numpy().argmax(1))
     assert 0 < expected < 1
-    assert scores == {
+    assert found == {
         "accuracy": pytest.approx(expected),
         "cross_entropy": pytest.approx(
             metrics.log_loss(labels.numpy(), outputs.softmax(1).numpy())
@@ -91,10 +88,10 @@ def test_scores_of_classes() -> None:
 )
 def test_scores_of_numbers(task: Any, shape: tuple[int, ...]) -> None:
     outputs, targets = drawn(20, *shape), 1e6 + drawn(20, *shape, seed=1)
-    scores = evaluate_scores(task, in_batches(outputs + 1e6, targets))
+    found = evaluate_scores(task, in_batches(outputs + 1e6, targets))
     flat = targets.flatten(1).numpy(), (outputs + 1e6).flatten(1).numpy()
     r2 = metrics.r2_score(*flat, multioutput="variance_weighted")
-    assert scores == {
+    assert found == {
         "mean_squared_error": pytest.approx(metrics.mean_squared_error(*flat)),
         "mean_absolute_error": pytest.approx(metrics.mean_absolute_error(*flat)),
         "r2": pytest.approx(r2),
@@ -103,8 +100,8 @@ def test_scores_of_numbers(task: Any, shape: tuple[int, ...]) -> None:
 
 def test_an_undefined_score_is_left_out() -> None:
     same = torch.ones(2, 3)
-    scores = evaluate_scores(Regression(outputs=3), [(same, same)])
-    assert scores == {"mean_squared_error": 0.0, "mean_absolute_error": 0.0}
+    found = evaluate_scores(Regression(outputs=3), [(same, same)])
+    assert found == {"mean_squared_error": 0.0, "mean_absolute_error": 0.0}
     images = torch.ones(2, 1, 2, 2)
     assert evaluate_scores(Reconstruction(), [(0 * images, images)]) == {"sum_squared_error": 4.0}
 
