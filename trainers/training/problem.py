@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -55,7 +56,7 @@ class Problem(DescentProblem):
         """The names of the trained neuron parameters."""
         return self.mirror.trained
 
-    @property
+    @cached_property
     def absent(self) -> Mapping[str, Tensor]:
         """The weights that are not potential connections: autapses, in layers without them."""
         potential = {

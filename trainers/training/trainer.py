@@ -37,7 +37,8 @@ from bioae.trainers.training.descent import (
 from bioae.trainers.training.optimisers import optimiser
 from bioae.trainers.training.stages import Stage
 from bioae.trainers.training.state import captured, restore
-from bioae.trainers.training.variability import WeightNoise
+from bioae.trainers.training.tables import VariabilityConfig
+from bioae.trainers.training.variability import varied
 
 #: The number of the update at which losses are compared, and of losses.
 _WATCHED, _COMPARED = 50, 20
@@ -83,11 +84,6 @@ class GradientTrainer(Trainer):
         self.weights = dict(problem.weights)
         self.optimiser, self._rates = _grouped(self.weights, problem.synaptic, problem.stages)
         self.average = Average(self.weights, settings.average) if settings.average else None
-        self.variability: WeightNoise | None = None
-        if settings.variability is not None:
-            self.variability = WeightNoise(
-                self.weights, problem.synaptic, settings.variability, settings.seed, problem.absent
-            )
         self.best: dict[str, Tensor] = {}
         self._settings, self._start, self._keeps_start = settings, start, keeps_start
         self._first: dict[str, Tensor] = {}
@@ -208,8 +204,9 @@ class GradientTrainer(Trainer):
         for group, rates in zip(self.optimiser.param_groups, self._rates, strict=True):
             group["lr"] = rates[stage.number] * factor
         self.optimiser.step()
-        if self.variability and self.variability.accumulates:
-            self.variability.add(self.at.epoch, self.at.batch)
+        if self._settings.variability and self._settings.variability.accumulate:
+            for weight, value in zip(*self._noisy(self._settings.variability), strict=True):
+                weight.data.copy_(value)
         self.problem.constrain()
         if self.average:
             self.average.update(self._updates(stage))
@@ -221,16 +218,21 @@ class GradientTrainer(Trainer):
 
         However the block ends, the weights are then the same as before, bit for bit.
         """
-        if self.variability is None or self.variability.accumulates:
+        settings = self._settings.variability
+        if settings is None or settings.accumulate:
             yield
             return
         self.consistent = False  # for an interrupt between two arrays
-        clean = self.variability.add(self.at.epoch, self.at.batch)
         try:
-            yield
+            with in_place_of(*self._noisy(settings)):
+                yield
         finally:
-            self.variability.restore(clean)
             self.consistent = True
+
+    def _noisy(self, settings: VariabilityConfig) -> tuple[list[Tensor], list[Tensor]]:
+        """Return the weights that vary in the next update, and their values with noise."""
+        place = {"seed": self._settings.seed, "epoch": self.at.epoch, "batch": self.at.batch}
+        return varied(self.problem.connections, settings, absent=self.problem.absent, **place)
 
     def _differentiate(self, batch: Batch, stage: Stage) -> dict[str, float]:
         """Compute the clipped gradient of a batch, and return the terms of its loss."""

@@ -23,7 +23,7 @@ from types import MappingProxyType
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
 
 from bioae.random import stream
 from bioae.trainers.training.tables import VariabilityConfig
@@ -47,67 +47,37 @@ def noise(
     """
     digest = hashlib.sha256(f"variability of {name}, {epoch}, {batch}".encode()).digest()
     generator = stream(seed, int.from_bytes(digest[:8], "little"))
-    size = tuple(shape)
-    if settings.distribution == "normal":
-        return generator.normal(0, settings.scale, size)
-    if settings.distribution == "laplace":
-        return generator.laplace(0, settings.scale, size)
-    return generator.uniform(-settings.scale, settings.scale, size)
+    low = -settings.scale if settings.distribution == "uniform" else 0
+    draw = getattr(generator, settings.distribution)
+    drawn: NDArray[np.float64] = draw(low, settings.scale, tuple(shape))
+    return drawn
 
 
-class WeightNoise:
-    """Noise on the weights of connections that are currently trained.
+def varied(
+    weights: Mapping[str, Tensor],
+    settings: VariabilityConfig,
+    *,
+    absent: Mapping[str, Tensor] = MappingProxyType({}),
+    seed: int,
+    epoch: int,
+    batch: int,
+) -> tuple[list[Tensor], list[Tensor]]:
+    """Return the weights that vary in an update, and their values with noise, see `noise`.
 
-    `weights`, `synaptic`: all weights, biases and neuron parameters; the names of those that are
-    weights of connections; `absent`: the places of arrays without a connection, by name: nothing
-    varies there.
+    `weights` are those of connections, of which those that are trained vary; `absent` are the
+    places without a connection, by name: nothing varies there.
     """
-
-    def __init__(
-        self,
-        weights: Mapping[str, nn.Parameter],
-        synaptic: Collection[str],
-        settings: VariabilityConfig,
-        seed: int,
-        absent: Mapping[str, Tensor] = MappingProxyType({}),
-    ) -> None:
-        self._settings = settings
-        self._seed = seed
-        self._absent = absent
-        self._weights = {
-            name: weights[name]
-            for name in synaptic
-            if settings.layers is None or name.rpartition(".")[0] in settings.layers
-        }
-
-    @property
-    def accumulates(self) -> bool:
-        """True if noise stays in the weights."""
-        return self._settings.accumulate
-
-    @torch.no_grad()
-    def add(self, epoch: int, batch: int) -> list[tuple[Tensor, Tensor]]:
-        """Add the noise of an update to the weights that are trained, see `noise`.
-
-        Returns the weights, each with a copy that has no noise, for `restore`.
-        """
-        trained = {name: each for name, each in self._weights.items() if each.requires_grad}
-        clean: list[tuple[Tensor, Tensor]] = [
-            (weight, weight.detach().clone()) for weight in trained.values()
-        ]
-        for name, weight in trained.items():
-            drawn = noise(
-                self._settings, weight.shape, seed=self._seed, epoch=epoch, batch=batch, name=name
-            )
-            varied = torch.from_numpy(drawn).to(weight)
-            if name in self._absent:
-                varied.masked_fill_(self._absent[name].to(weight.device), 0.0)
-            weight.add_(varied)
-        return clean
-
-    @staticmethod
-    @torch.no_grad()
-    def restore(clean: Collection[tuple[Tensor, Tensor]]) -> None:
-        """Set the weights back to their values before `add`, bit for bit."""
-        for weight, before in clean:
-            weight.copy_(before)
+    trained = {
+        name: weight
+        for name, weight in weights.items()
+        if weight.requires_grad
+        and (settings.layers is None or name.rpartition(".")[0] in settings.layers)
+    }
+    values = []
+    for name, weight in trained.items():
+        drawn = noise(settings, weight.shape, seed=seed, epoch=epoch, batch=batch, name=name)
+        added = torch.from_numpy(drawn).to(weight)
+        if name in absent:
+            added.masked_fill_(absent[name].to(weight.device), 0.0)
+        values.append(weight.detach() + added)
+    return [*trained.values()], values

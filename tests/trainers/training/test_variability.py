@@ -21,10 +21,11 @@ from bioae.runs import checkpoint as checkpoints
 from bioae.runs.folder import CHECKPOINT
 from bioae.runs.run import run
 from bioae.runs.splits import encoder_seed, example_order
+from bioae.trainers.training.averaging import in_place_of
 from bioae.trainers.training.descent import evaluate
 from bioae.trainers.training.tables import VariabilityConfig
 from bioae.trainers.training.trainer import GradientTrainer
-from bioae.trainers.training.variability import WeightNoise, noise
+from bioae.trainers.training.variability import noise, varied
 from experiments.baselines import BaselineConfig
 from experiments.baselines.training import assemble_baseline
 
@@ -74,14 +75,13 @@ def test_increments_telescope(updates: int, scale: float, distribution: Any, see
     config = VariabilityConfig(scale=scale, distribution=distribution)
     weight = torch.nn.Parameter(torch.linspace(-1, 1, 6, dtype=torch.float64).reshape(2, 3))
     before = weight.detach().clone()
-    variability = WeightNoise({"a.weight": weight}, ["a.weight"], config, seed)
     previous = total = np.zeros((2, 3))
     for batch in range(updates):
-        clean = variability.add(0, batch)
-        now = noise(config, (2, 3), seed=seed, epoch=0, batch=batch, name="a.weight")
-        np.testing.assert_allclose((weight - before).detach(), now, atol=1e-13 * (1 + scale))
+        place: dict[str, Any] = {"seed": seed, "epoch": 0, "batch": batch}
+        now = noise(config, (2, 3), **place, name="a.weight")
+        with in_place_of(*varied({"a.weight": weight}, config, **place)):
+            np.testing.assert_allclose((weight - before).detach(), now, atol=1e-13 * (1 + scale))
         total, previous = total + (now - previous), now
-        variability.restore(clean)
         assert torch.equal(weight, before)
     np.testing.assert_allclose(total, previous, atol=1e-12 * scale * updates)
 
@@ -191,11 +191,11 @@ def test_frozen_and_other_layers_have_no_noise(tmp_path: Path, accumulate: bool)
     before = {n: w.detach().clone() for n, w in problem.mirror.weights.items()}
     run = GradientTrainer(problem)
     problem.stages[0].let_train(run.weights, problem.parameters)
-    assert run.variability is not None
-    clean = run.variability.add(0, 0)
-    moved = {n for n, w in problem.mirror.weights.items() if not torch.equal(w, before[n])}
-    assert moved == {"output.weight"}
-    run.variability.restore(clean)
+    variability = config.training.variability
+    assert variability is not None
+    with in_place_of(*varied(problem.connections, variability, seed=0, epoch=0, batch=0)):
+        moved = {n for n, w in problem.mirror.weights.items() if not torch.equal(w, before[n])}
+        assert moved == {"output.weight"}
     small_run.fit(problem, tmp_path)
     assert torch.equal(problem.mirror.weights["hidden.weight"], before["hidden.weight"])
     assert not torch.equal(problem.mirror.weights["output.weight"], before["output.weight"])
@@ -205,7 +205,7 @@ def test_nothing_varies_where_there_is_no_connection() -> None:
     weight = torch.nn.Parameter(torch.zeros(5, 5, dtype=torch.float64))
     settings = VariabilityConfig(scale=0.5)
     absent = {"a.recurrent": torch.eye(5, dtype=torch.bool)}
-    varied = WeightNoise({"a.recurrent": weight}, ["a.recurrent"], settings, 3, absent)
-    varied.add(0, 0)
-    assert not weight.diagonal().any()
-    assert (weight != 0).sum() == 20
+    place: dict[str, Any] = {"seed": 3, "epoch": 0, "batch": 0}
+    _, (value,) = varied({"a.recurrent": weight}, settings, absent=absent, **place)
+    assert not value.diagonal().any()
+    assert (value != 0).sum() == 20
