@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from bioae.analysis import accuracy
 from bioae.random import named_stream
 from experiments.common.agreement import COLUMNS, in_both, no_difference
 from experiments.common.figures import draw_accuracy
@@ -46,8 +47,6 @@ def pairs(examples: int, steps: int, *, seed: int, split: str = "train") -> Data
 
 def run(trial: Trial) -> Mapping[str, float]:
     """Train the network of the condition, and test it."""
-    from bioae.trainers import evaluate
-
     sizes, settings = trial.sizes, trial.settings
     tables = changed(read("delays"), settings["changes"])
     tables["training"] |= {"epochs": sizes["epochs"]}
@@ -64,7 +63,7 @@ def run(trial: Trial) -> Mapping[str, float]:
         network = network.with_weights({DELAYS: network.weights[DELAYS][:, order]})
     if DELAYS in network.weights:
         row["aligned"] = _aligned(network)
-    row["accuracy"] = evaluate(network, test, progress=False)["accuracy"]
+    row["accuracy"] = float(accuracy(trial.mirror(network, test))["accuracy"])
     return row | in_both(trial, network, test[: sizes["few"]]).spikes
 
 

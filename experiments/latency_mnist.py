@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from bioae.analysis import accuracy
 from experiments.common.agreement import COLUMNS, in_both, no_difference
 from experiments.common.figures import draw_accuracy
 from experiments.common.recipes import read
@@ -15,7 +16,6 @@ from experiments.runner.trial import Trial
 def run(trial: Trial) -> Mapping[str, float]:
     """Train the network of the condition, and test it."""
     from bioae.datasets import load
-    from bioae.trainers import evaluate
     from experiments.classification import linear
 
     sizes = trial.sizes
@@ -30,7 +30,7 @@ def run(trial: Trial) -> Mapping[str, float]:
     test = load(sizes["data"], "test", sizes["test"])
     both = in_both(trial, network, test[: sizes["few"]])
     return {
-        "accuracy": evaluate(network, test, progress=False)["accuracy"],
+        "accuracy": float(accuracy(trial.mirror(network, test))["accuracy"]),
         "spikes_per_neuron": float(both.result["layers/hidden"]["spike_count"].mean()),
         **both.spikes,
     }

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from bioae.analysis import accuracy
 from bioae.random import named_stream
 from experiments.common.agreement import COLUMNS, in_both, no_difference
 from experiments.common.figures import draw_accuracy
@@ -69,8 +70,6 @@ def examples(count: int, *, seed: int, split: str = "train") -> Data:
 
 def run(trial: Trial) -> Mapping[str, float]:
     """Train the network of the condition, and test it."""
-    from bioae.trainers import evaluate
-
     sizes = trial.sizes
     test = examples(sizes["test"], seed=trial.seed, split="test")
     if trial.settings.get("shallow", False):
@@ -82,7 +81,7 @@ def run(trial: Trial) -> Mapping[str, float]:
     network = trial.train(tables).network
     both = in_both(trial, network, test[: sizes["few"]])
     return {
-        "accuracy": evaluate(network, test, progress=False)["accuracy"],
+        "accuracy": float(accuracy(trial.mirror(network, test))["accuracy"]),
         "spikes_per_neuron": float(both.result["layers/hidden"]["spike_count"].mean()),
         **both.spikes,
     }

@@ -125,23 +125,9 @@ def test_input_events_takes_a_network_on_disk(stored: Path) -> None:
 @pytest.mark.parametrize("name", ["sae-mnits", "missing.zip"])
 def test_a_name_that_is_none_is_refused(name: str) -> None:
     mirror = partial(bioae.simulate, backend="torch")
-    for call in (bioae.simulate, mirror, bioae.trainers.evaluate, bioae.parity, bioae.build):
+    for call in (bioae.simulate, mirror, bioae.parity, bioae.build):
         with refused(ArtefactError, name):
             call(name, *(() if call is bioae.build else (IMAGES,)))  # type: ignore[operator]
-
-
-def test_evaluate_gives_the_scores_of_a_simulation(stored: Path) -> None:
-    scores = bioae.trainers.evaluate(stored, IMAGES, batch_size=2)
-    assert scores["sum_squared_error"] > 0
-    for row in bioae.analysis.scores(PLAIN).to_dataframe().reset_index().itertuples():
-        if row.score in scores:
-            assert scores[row.score] == pytest.approx(row.value, rel=1e-9)
-    numbers = bioae.analysis.summary(PLAIN)
-    for layer, figures in scores["layers"].items():
-        for name in ("rate_per_step_mean", "dead_fraction"):
-            assert figures[name] == pytest.approx(float(numbers[name].sel(layer=layer)))
-    whole = bioae.trainers.evaluate(stored, IMAGES, batch_size=3)
-    assert whole["layers"] == scores["layers"]
 
 
 @pytest.mark.medium
@@ -185,7 +171,6 @@ def test_analyze_takes_results_and_networks_in_every_form(stored: Path, tmp_path
         (bioae.build(NETWORK).present, "limits", "limit"),
         (partial(bioae.analyze, out="out"), "lables", "labels"),
         (bioae.parity, "lables", "labels"),
-        (bioae.trainers.evaluate, "batchsize", "batch_size"),
         (bioae.learn, "batchsize", "batch_size"),
     ],
 )

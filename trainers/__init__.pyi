@@ -2,7 +2,6 @@ from . import fitting as fitting
 from . import mirror as mirror
 from . import parity as parity
 from . import training as training
-from .evaluation import evaluate as evaluate
 from .gradient_check import check_gradients as check_gradients
 from .gradients import gradient_norms as gradient_norms
 from .gradients import layer_outputs as layer_outputs

@@ -17,7 +17,6 @@ from bioae.errors import NetworkError
 from bioae.networks import Network
 from bioae.random import stream
 from bioae.runs import Report
-from bioae.trainers import evaluate
 from bioae.trainers.training.config import TrainingConfig
 
 BOUNDS = {"first.weight": ["0*ms", "6*ms"], "first": {"recurrent": ["1*ms", "4*ms"]}}
@@ -69,9 +68,14 @@ def test_delays_move_within_bounds_to_whole_steps(straight: Any) -> None:
 
 
 def test_metrics_are_those_of_the_stored_network(straight: Any) -> None:
-    found = evaluate(straight.network, trains(12), dtype="float32")
-    assert found["accuracy"] == straight.summary["test_accuracy"]
-    assert found["layers"] == straight.summary["test_layers"]
+    result = bioae.simulate(straight.network, trains(12), bioae.Backend("torch", dtype="float32"))
+    found = bioae.analysis.scores(result)["value"].sel(score="accuracy")
+    assert float(found) == straight.summary["test_accuracy"]
+    numbers = bioae.analysis.summary(result)
+    for layer, figures in straight.summary["test_layers"].items():
+        for name, value in figures.items():
+            found = numbers[name].sel(layer=layer).item()
+            assert found == pytest.approx(value, rel=1e-12, nan_ok=True)
 
 
 @pytest.mark.parametrize(
