@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from bioae.errors import NetworkError
-from bioae.networks.layers import Dense
+from bioae.networks.layers import Conv2d, ConvTranspose2d, Dense
 from bioae.networks.network import Network
 from bioae.networks.placed_layer import PlacedLayer
 from bioae.networks.projections import PlacedProjection
@@ -29,8 +29,11 @@ from bioae.trainers.mirror.compiled.layer import READOUT, CompiledLayer
 from bioae.trainers.mirror.compiled.plan import SUM, Requested, Timeline
 from bioae.trainers.mirror.compiled.unsupported import Unsupported, warn_uncompiled
 from bioae.trainers.mirror.component import Member
-from bioae.trainers.mirror.connections.layer_pathways import pathway_of
+from bioae.trainers.mirror.connections.dense_events import DenseEvents
+from bioae.trainers.mirror.connections.events import ConvolutionEvents
+from bioae.trainers.mirror.connections.functional import Product, connect, connect_innermost
 from bioae.trainers.mirror.connections.pathways import Arrived, Pathway, Recurrence, Wire, add
+from bioae.trainers.mirror.connections.sparse import SparseConnection
 from bioae.trainers.mirror.connections.trained_delays import TrainedDelays
 from bioae.trainers.mirror.layer_parameters import (
     LayerOptions,
@@ -100,18 +103,8 @@ class LayerMirror(nn.Module):
         self._weights = nn.ParameterList(
             nn.Parameter(torch.tensor(network.weights[name], dtype=dtype)) for name in names
         )
-        delays = network.delays(placed)
         self._pathways = nn.ModuleList(
-            pathway_of(
-                placed,
-                each,
-                delays[each.name],
-                arrays,
-                shift=network.config.timing.shift(each.lag),
-                indices=each.indices(network.weights),
-                trained=self._trained(network, each, options, dtype),
-                gated=each.source in gated,
-            )
+            self._pathway(network, each, options, dtype, arrays, gated=each.source in gated)
             for each in placed.projections
         )
         within = [pathway for each, pathway in self.pathways if each.own]
@@ -152,24 +145,48 @@ class LayerMirror(nn.Module):
             tensor = torch.tensor(fixed, dtype=dtype)
             self.register_buffer(f"_fixed_{name.rpartition('.')[-1]}", tensor, persistent=False)
 
-    def _trained(
+    def _pathway(
         self,
         network: Network,
         projection: PlacedProjection,
         options: LayerOptions,
         dtype: torch.dtype,
-    ) -> TrainedDelays | None:
-        """Return the trained delays of a projection, if there are any."""
-        name, config = projection.name, network.config
-        if name not in options.delays:
-            return None
-        start = network.delays(self.placed)[name]
-        bounds = delay_bounds(
-            projection, options.delays[name], start, dt=config.dt_seconds, steps=config.steps
+        arrays: Arrays,
+        *,
+        gated: bool,
+    ) -> Pathway:
+        """Return the pathway of a projection; see the class for `arrays` and `gated`."""
+        placed, layer, name, config = self.placed, projection.layer, projection.name, network.config
+        delay, possible, trained = network.delays(placed)[name], projection.possible, None
+        present = None if possible is None else torch.from_numpy(possible)
+        if name in options.delays:
+            bounds = delay_bounds(
+                projection, options.delays[name], delay, dt=config.dt_seconds, steps=config.steps
+            )
+            trained = TrainedDelays(delay, bounds, present, dtype)
+        gated = gated and trained is None  # delays get gradients from silent steps
+        shapes, outer = (projection.source_shape, projection.shape), not projection.own
+        connection: Product = partial(connect, layer)
+        events: Product | None = None  # with channels innermost, for sparse spikes
+        if layer.listed:
+            source, target = projection.indices(network.weights)
+            connection = SparseConnection(source, target, placed.size)
+        elif outer and isinstance(layer, Dense):
+            events = partial(connect_innermost, *shapes, DenseEvents(arrays, gated=gated))
+        elif outer and isinstance(layer, Conv2d | ConvTranspose2d) and layer.groups == 1:
+            events = ConvolutionEvents(layer, *shapes, arrays, gated=gated)
+        return Pathway(
+            connection,
+            placed.shape,
+            delay,
+            # Spikes of the layer itself are known from its lead-in on, see `LayerMirror.arrived`.
+            lag=0 if projection.own else config.timing.shift(projection.lag),
+            target=projection.target,
+            separate_inhibition=placed.separate_inhibition and projection.target is None,
+            present=present,
+            events=events,
+            trained=trained,
         )
-        mask = projection.possible
-        present = None if mask is None else torch.from_numpy(mask)
-        return TrainedDelays(start, bounds, present, dtype)
 
     @property
     def weights(self) -> dict[str, nn.Parameter]:

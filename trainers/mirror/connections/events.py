@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
-from bioae.networks.layer_base import LayerBase, Shape
+from bioae.networks.layer_base import Shape
 from bioae.networks.layers import Conv2d, ConvTranspose2d
 from bioae.trainers.mirror.compiled.arrays import Arrays, empty
 from bioae.trainers.mirror.connections.dense_events import EventConnection, pointer
@@ -118,21 +118,6 @@ class ConvolutionEvents(EventConnection):
         self._horizontal = runs(layer, source[2], target[2])
         self._order = torch.from_numpy(element_order(layer))
         self._places = torch.argsort(self._order)
-
-    @classmethod
-    def for_layer(
-        cls,
-        layer: LayerBase,
-        source: Shape,
-        target: Shape,
-        arrays: Arrays | None = None,
-        *,
-        gated: bool = False,
-    ) -> ConvolutionEvents | None:
-        """Return a layer's event-driven connection, or None if it has none."""
-        if isinstance(layer, Conv2d | ConvTranspose2d) and layer.groups == 1:
-            return cls(layer, source, target, arrays, gated=gated)
-        return None
 
     def _dense(self, emitted: Tensor, weight: Tensor) -> Tensor:
         return connect(self._layer, emitted, weight)

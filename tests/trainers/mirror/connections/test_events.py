@@ -51,8 +51,7 @@ def sent(channels: int, *, density: float = 0.1, dtype: torch.dtype = torch.floa
 def made(layer: Conv2d | ConvTranspose2d, emitted: Tensor) -> tuple[EventConnection, Tensor]:
     """Return a connection and dyadic weights for it, whose sums are exact."""
     source = (emitted.shape[1], emitted.shape[2], emitted.shape[3])
-    connection = ConvolutionEvents.for_layer(layer, source, layer.output_shape(source))
-    assert connection is not None
+    connection = ConvolutionEvents(layer, source, layer.output_shape(source))
     generator = torch.Generator().manual_seed(5)
     weight = torch.randint(-64, 64, layer.weight_shape(source), generator=generator) / 64
     return connection, weight.to(emitted.dtype).requires_grad_()
