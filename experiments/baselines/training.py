@@ -21,8 +21,7 @@ from bioae.runs.trainer import Reporter
 from bioae.simulation.presentations import values_of
 from bioae.trainers.training.descent import Split, torch_device
 from bioae.trainers.training.losses import scores
-from bioae.trainers.training.names import check_weight_names
-from bioae.trainers.training.reach import check_trained
+from bioae.trainers.training.reach import check_trained, check_weight_names
 from bioae.trainers.training.trainer import GradientTrainer
 from experiments.baselines.base import Baseline, Linear
 from experiments.baselines.config import BaselineConfig, PcaKind, TrainedKind, ZeroKind

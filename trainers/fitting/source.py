@@ -16,13 +16,12 @@ from torch import Tensor
 from bioae.equations.driven import SIGNAL
 from bioae.equations.program import INPUT
 from bioae.trainers.fitting.terms import COUPLING, GAIN, LATENCY, OFFSET, SCALE, WIDTH
-from bioae.trainers.mirror.compiled.adjoint import Step
+from bioae.trainers.mirror.compiled.adjoint import Step, Tangents
 from bioae.trainers.mirror.compiled.build import template
 from bioae.trainers.mirror.compiled.cpp import FORMS, declared, head, name_of
 from bioae.trainers.mirror.compiled.graph import Graph, Node, Symbol, symbol
 from bioae.trainers.mirror.compiled.layer import Symbols
 from bioae.trainers.mirror.compiled.plan import STARTS
-from bioae.trainers.mirror.compiled.tangents import Tangents
 from bioae.trainers.mirror.compiled.unsupported import Unsupported
 from bioae.trainers.mirror.neuron import NeuronMirror
 

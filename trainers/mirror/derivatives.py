@@ -18,7 +18,7 @@ from torch import Tensor
 
 from bioae.checks import number, one_of
 from bioae.errors import NetworkError
-from bioae.trainers.mirror.overriding import overridable
+from bioae.trainers.mirror.functions import overridable
 
 
 @dataclass(frozen=True)

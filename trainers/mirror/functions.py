@@ -8,14 +8,30 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from typing import Any
+from functools import wraps
+from typing import Any, ParamSpec
 
 import numpy as np
 import torch
 from torch import Tensor
+from torch.overrides import handle_torch_function, has_torch_function
 
 from bioae.equations.arrays.functions import array_functions
-from bioae.trainers.mirror.overriding import overridable
+
+P = ParamSpec("P")
+
+
+def overridable(function: Callable[P, Tensor]) -> Callable[P, Tensor]:
+    """Let tensor subclasses and `TorchFunctionMode` override a function, as those of PyTorch."""
+
+    @wraps(function)
+    def call(*args: P.args, **kwargs: P.kwargs) -> Tensor:
+        if has_torch_function(args):
+            override: Tensor = handle_torch_function(call, args, *args, **kwargs)
+            return override
+        return function(*args, **kwargs)
+
+    return call
 
 
 def torch_functions(dtype: torch.dtype) -> Mapping[str, Callable[..., Any]]:

@@ -18,8 +18,7 @@ from bioae.equations.expressions import Expression, Statement
 from bioae.equations.program import Program, State
 from bioae.errors import NetworkError
 from bioae.trainers.mirror.derivatives import Membrane, SpikeDerivative
-from bioae.trainers.mirror.functions import straight_through, torch_functions
-from bioae.trainers.mirror.overriding import overridable
+from bioae.trainers.mirror.functions import overridable, straight_through, torch_functions
 from bioae.trainers.mirror.skipped import may_be_undefined, with_skipped
 
 #: A neuron's activity, as a number: 1, or 0 while it is refractory.

@@ -30,8 +30,8 @@ from bioae.equations.expressions import Expression
 from bioae.equations.program import Program
 from bioae.errors import NetworkError
 from bioae.trainers.mirror.derivatives import Exact
+from bioae.trainers.mirror.functions import overridable
 from bioae.trainers.mirror.gradients import Backward
-from bioae.trainers.mirror.overriding import overridable
 from bioae.trainers.mirror.population import Population
 
 #: The shift of the spike of a step; zero with the gradient of the time, in seconds.

@@ -35,9 +35,8 @@ from bioae.trainers.parity.networks import (
     parity_network,
     perturbed,
 )
-from bioae.trainers.parity.one_step import CLOSE, one_step
+from bioae.trainers.parity.one_step import CLOSE, explained, one_step
 from bioae.trainers.parity.report import AGREEMENT, Parity
-from bioae.trainers.parity.threshold import explained
 
 
 @contextmanager

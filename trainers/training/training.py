@@ -19,9 +19,8 @@ from bioae.trainers.mirror.layer_parameters import LayerOptions, with_bounds
 from bioae.trainers.mirror.network import NetworkMirror
 from bioae.trainers.training.config import TrainingConfig
 from bioae.trainers.training.descent import first_batches, reproducible, torch_device
-from bioae.trainers.training.names import check_names
 from bioae.trainers.training.problem import Problem
-from bioae.trainers.training.reach import check_reached, check_trained
+from bioae.trainers.training.reach import check_names, check_reached, check_trained
 from bioae.trainers.training.regularisers import POTENTIAL_TERMS
 from bioae.trainers.training.sections import OptimisationConfig
 from bioae.trainers.training.starting import starting_network

@@ -19,7 +19,7 @@ from bioae.networks import Network
 from bioae.simulation.backend import Backend
 from bioae.trainers.parity import Parity, parity_network
 from bioae.trainers.parity.comparison import Comparison, recorded
-from bioae.trainers.parity.threshold import ULPS, WIDER, explained, undecided
+from bioae.trainers.parity.one_step import ULPS, WIDER, explained, undecided
 
 ULP = np.spacing(1.0)
 
