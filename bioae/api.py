@@ -671,7 +671,6 @@ def fit(
     voltage: str | None = None,
     starts: int = 20,
     seed: int = 0,
-    resume: Path | str | None = None,
     progress: Progress | bool | None = None,
     **options: Unpack[FitOptions],
 ) -> Fit:
@@ -699,8 +698,6 @@ def fit(
         The number of points from which the search starts.
     seed
         The seed of these points.
-    resume
-        A file in which the state of the search is stored, and from which it goes on.
     progress
         Called with the numbers of finished and of all stages; or whether to show a bar.
     options
@@ -735,7 +732,7 @@ def fit(
 
     return search(
         neuron, recording, free, place=input, voltage=voltage, starts=starts, seed=seed,
-        resume=resume, progress=progress, **options,
+        progress=progress, **options,
     )  # fmt: skip
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json as json_format
 import math
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -39,7 +38,6 @@ def fit(
     coincidence: str | None = None,
     starts: Positive = 20,
     seed: Seed = 0,
-    resume: Path | None = None,
     json: Json = False,
     overwrite: bool = False,
 ) -> int:
@@ -90,8 +88,6 @@ def fit(
         The number of points from which the search starts.
     seed
         The seed of these points.
-    resume
-        A file that stores the state of the search, and from which an interrupted one goes on.
     overwrite
         Replace existing outputs.
     """
@@ -106,16 +102,10 @@ def fit(
     whole = whole if spikes is None else whole.with_spikes(_times(spikes))
     whole = whole if resample is None else whole.resampled(resample)
     part = whole if split is None else whole.split(split)[0]
-    try:
-        fitted = api.fit(
-            neuron, part, _free(free), input=input, voltage=voltage, starts=starts, seed=seed,
-            resume=resume, known=values, coincidence=coincidence,
-        )  # fmt: skip
-    except KeyboardInterrupt:
-        if resume is None or not resume.exists():
-            raise
-        print("bioae: interrupted; continue with the same command", file=sys.stderr)
-        return 130
+    fitted = api.fit(
+        neuron, part, _free(free), input=input, voltage=voltage, starts=starts, seed=seed,
+        known=values, coincidence=coincidence,
+    )  # fmt: skip
     scores = {"fit": fitted.scores()}
     if split is not None:
         scores["test"] = fitted.scores(whole, after=split)

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import time
 from dataclasses import replace
-from pathlib import Path
 from typing import Any, Unpack
 
 import numpy as np
@@ -17,7 +15,6 @@ from bioae.checks import number
 from bioae.equations.library import NeuronLike
 from bioae.equations.model import mentions
 from bioae.errors import InputError, LibraryError
-from bioae.files import check_output
 from bioae.progress import Progress, bar, check_progress
 from bioae.recordings import Recording
 from bioae.trainers.fitting.answer import Fit
@@ -28,19 +25,16 @@ from bioae.trainers.fitting.search import (
     Descent,
     descend,
     first_points,
+    in_whole_steps,
     most_coincident,
     screened,
 )
 from bioae.trainers.fitting.settings import FitOptions, Settings, number_in
 from bioae.trainers.fitting.terms import WIDTH, Floats, Objective
-from bioae.trainers.fitting.whole_steps import in_whole_steps
 from bioae.trainers.mirror.compiled.unsupported import Unsupported
 
 #: The width of the noise from which a search starts, as a fraction of the way between its bounds.
 _WIDE = 0.85
-
-#: Seconds between two writes of a search's state.
-_SAVE_EVERY_S = 5.0
 
 
 def search(
@@ -52,7 +46,6 @@ def search(
     voltage: str | None,
     starts: int,
     seed: int,
-    resume: str | Path | None,
     progress: Progress | bool | None,
     **options: Unpack[FitOptions],
 ) -> Fit:
@@ -64,7 +57,6 @@ def search(
     if given is not None:
         unit = stated.potential_unit
         noise = number(number_in(given, unit, "voltage_noise"), "voltage_noise", above=0)
-    path = None if resume is None else check_output(resume, overwrite=True, kind="file")
     objective = CompiledObjective(
         stated.driven, stated.free, stated.drive(), potential=stated.potential,
         fixed=stated.fixed, weights=stated.weights, voltage_noise=noise,
@@ -78,16 +70,8 @@ def search(
         ) from reason
     began = time.perf_counter()
     couplings = COUPLINGS if settings.coupled and stated.voltage else (0.0,)
-    digest = _digest(stated, settings, couplings)
-    if path is not None and path.exists():
-        state = Descent.load(path, digest)
-    else:
-        state = Descent.at(_first(stated, objective, settings), digest)
-        if path is not None:
-            state.save(path)
-    state = _descended(
-        objective, state, couplings, settings.evaluations, resume=path, progress=progress
-    )
+    state = Descent.at(_first(stated, objective, settings))
+    state = _descended(objective, state, couplings, settings.evaluations, progress=progress)
     if any(each.step for each in stated.free):
         state = in_whole_steps(objective, state, most=settings.evaluations)
         state = _descended(objective, state, (0.0,), settings.evaluations, progress=False)
@@ -96,7 +80,7 @@ def search(
         lowest = objective(state.u[[int(np.argmin(state.loss))]])
         noise *= float(np.sqrt(2 * lowest.voltage[0] / objective.drive.compared_samples))
         objective = objective.with_noise(max(noise, 1e-12))
-        state = replace(state, loss=objective(state.u).total, stage=0, ends=state.u[None])
+        state = replace(state, loss=objective(state.u).total, ends=state.u[None])
         if stated.spikes and stated.weights[0] > 0:  # the weight of the voltage is another one
             state = _descended(objective, state, (0.0,), settings.evaluations, progress=False)
     order = np.argsort(state.loss, kind="stable")
@@ -125,19 +109,6 @@ def _coincident(stated: Problem, objective: Objective, u: Floats, settings: Sett
         ])  # fmt: skip
 
     return most_coincident(objective, u, objective(u[:1]).information[0], score, seed=settings.seed)
-
-
-def _digest(stated: Problem, settings: Settings, couplings: tuple[float, ...]) -> str:
-    """Return a digest of all that a search depends on."""
-    recording = stated.recording
-    arrays = [recording.input, recording.voltage, *(recording.spikes or ())]
-    found = hashlib.sha256()
-    for array in arrays:
-        found.update(b"none" if array is None else np.ascontiguousarray(array).tobytes())
-    parts = (stated.driven.to_toml(), stated.free, stated.fixed, stated.potential, settings,
-             float(recording.dt), couplings)  # fmt: skip
-    found.update(repr(parts).encode())
-    return found.hexdigest()
 
 
 def _say(stated: Problem, objective: Objective, state: Descent, best: int) -> None:
@@ -172,19 +143,10 @@ def _descended(
     couplings: tuple[float, ...],
     evaluations: int,
     *,
-    resume: Path | None = None,
     progress: Progress | bool | None,
 ) -> Descent:
-    written = time.monotonic()
-
-    def save(now: Descent) -> None:
-        nonlocal written
-        if resume is not None and time.monotonic() - written > _SAVE_EVERY_S:
-            now.save(resume)
-            written = time.monotonic()
-
     stages, show = len(couplings), None if callable(progress) else progress
-    with bar("fitting", stages, show=show, unit="stages", done=state.stage) as shown:
+    with bar("fitting", stages, show=show, unit="stages") as shown:
 
         def report(done: int, loss: float) -> None:
             if shown is not None:
@@ -192,12 +154,7 @@ def _descended(
             if callable(progress):
                 progress(done, stages)
 
-        result = descend(
-            objective, state, couplings=couplings, most=evaluations, save=save, report=report
-        )
-    if resume is not None:
-        result.save(resume)
-    return result
+        return descend(objective, state, couplings=couplings, most=evaluations, report=report)
 
 
 def _check_seen(stated: Problem, objective: Objective, points: Any) -> None:

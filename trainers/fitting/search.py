@@ -10,18 +10,14 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import CancelledError, ThreadPoolExecutor
-from dataclasses import dataclass, fields
-from pathlib import Path
+from dataclasses import dataclass, replace
 from typing import Any, Self
-from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import least_squares
 from scipy.stats.qmc import Sobol
 
-from bioae.errors import InputError
-from bioae.files import atomic_output
 from bioae.trainers.fitting.terms import Evaluate, Floats, Losses, Objective
 
 #: Rates per ms at which the potential is pulled to the recorded one, in the stages of a search.
@@ -39,6 +35,9 @@ _ROUNDS, _SAMPLES, _ELITE, _SPREAD = 15, 256, 32, (0.01, 0.2)
 #: The least variance of samples in u.
 _LEAST = 1e-9
 
+#: Values of a refractory time between its bounds, and then between the neighbours of the best one.
+_VALUES = 32
+
 #: Directions of less information than this do not move, and their stiffness: both relative to the
 #: largest.
 _FLAT, _STIFF = 1e-14, 1e-6
@@ -49,59 +48,27 @@ _OFFSET = 10.0
 
 @dataclass
 class Descent:
-    """The state of a search, from which it resumes."""
+    """The state of a search."""
 
     #: The initial u of each start (start, parameter).
     start: Floats
     #: The best so far (start, parameter), and its loss (start).
     u: Floats
     loss: Floats
-    #: The number of finished stages.
-    stage: int
-    #: Whether each start has ended in the present stage (start).
-    finished: NDArray[np.bool_]
     #: The number of evaluations of each start.
     evaluations: NDArray[np.int64]
     #: Where each start was at the beginning, and after each stage (stage, start, parameter).
     ends: Floats
     #: Whether each start used all its evaluations in the last stage (start).
     exhausted: NDArray[np.bool_]
-    #: Identifies the fit.
-    digest: str = ""
 
     @classmethod
-    def at(cls, points: Floats, digest: str = "") -> Self:
+    def at(cls, points: Floats) -> Self:
         """Return a search that begins at points (start, parameter)."""
         count = len(points)
-        loss, finished = np.full(count, np.inf), np.zeros(count, bool)
+        loss, none = np.full(count, np.inf), np.zeros(count, bool)
         counts = np.zeros(count, np.int64)
-        first, none = points[None].copy(), finished.copy()
-        return cls(points, points.copy(), loss, 0, finished, counts, first, none, digest)
-
-    def save(self, path: Path) -> None:
-        """Write the state to a file."""
-        with atomic_output(path, overwrite=True) as part, part.open("wb") as file:
-            arrays: dict[str, Any] = {n: np.asarray(each) for n, each in vars(self).items()}
-            np.savez(file, **arrays)
-
-    @classmethod
-    def load(cls, path: Path, digest: str) -> Self:
-        """Read the state of an interrupted search; that of another fit is an InputError."""
-        try:
-            with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
-                values = {each.name: stored[each.name] for each in fields(cls)}
-            stage, found = int(values.pop("stage")), str(values.pop("digest"))
-        except (OSError, ValueError, KeyError, TypeError, EOFError, BadZipFile) as error:
-            raise InputError(
-                "this is no interrupted fit", where=str(path), hint="Choose another path",
-            ) from error  # fmt: skip
-        if found != digest:
-            raise InputError(
-                "the interrupted fit is another one", where=str(path),
-                expected="the same model, recording, free parameters and options",
-                hint="Delete the file, or choose another path",
-            )  # fmt: skip
-        return cls(**values, stage=stage, digest=found)
+        return cls(points, points.copy(), loss, counts, points[None].copy(), none)
 
 
 def first_points(parameters: int, count: int, *, seed: int) -> Floats:
@@ -123,24 +90,21 @@ def descend(
     couplings: Sequence[float] = (0.0,),
     most: int = 100,
     merge: bool = True,
-    save: Callable[[Descent], None] = lambda _: None,
     report: Callable[[int, float], None] = lambda *_: None,
 ) -> Descent:
-    """Lower the loss of every start, or go on with a search that was interrupted, in place.
+    """Lower the loss of every start, in place.
 
     `couplings`: the rate per ms at which the potential is pulled to the recorded one in each stage.
     `most`: the most evaluations of a start in a stage.
     `merge`: whether starts that end a stage at about the same place go on as one.
-    `save`: called with the state after each evaluation of all starts.
     `report`: called with the number of finished stages, and the smallest loss of the present one.
     """
-    for stage in range(state.stage, len(couplings)):
-        if not state.finished.any():
-            state.loss[:] = np.inf  # of another stage, it is not comparable
-            if stage:
-                state.u = _best_so_far(objective, state.ends, couplings[stage])
+    for stage in range(len(couplings)):
+        state.loss[:] = np.inf  # of another stage, it is not comparable
+        if stage:
+            state.u = _best_so_far(objective, state.ends, couplings[stage])
         first = _merged(state.u) if merge else [*range(len(state.u))]
-        lanes = [lane for lane in {*first} if not state.finished[lane]]
+        lanes = [*{*first}]
         last = stage == len(couplings) - 1
 
         def evaluate(lanes: list[int], u: Floats, stage: int = stage) -> list[Losses]:
@@ -149,16 +113,13 @@ def descend(
             better = losses.total < state.loss[lanes]
             for k in np.flatnonzero(better):
                 state.loss[lanes[k]], state.u[lanes[k]] = losses.total[k], u[k]
-            save(state)
             report(stage, float(np.min(state.loss)))
             return [Losses(*(each[k] for each in losses)) for k in range(len(lanes))]
 
         _search_all(evaluate, state, lanes, most, 1e-9 if last else _ROUGH)
         state.u, state.loss = state.u[first], state.loss[first]
         state.exhausted = state.exhausted[first]
-        state.stage, state.finished = stage + 1, np.zeros(len(state.u), bool)
         state.ends = np.concatenate([state.ends, state.u[None]])
-    save(state)
     return state
 
 
@@ -195,7 +156,7 @@ def _search_all(
         try:
             point = state.u[lane].copy()
             ended = _search(lambda u: together(lane, u), point, most, tolerance)
-            state.finished[lane], state.exhausted[lane] = True, not ended
+            state.exhausted[lane] = not ended
         finally:
             together.leave()
 
@@ -350,3 +311,29 @@ class _Together:
         self._asked.clear()
         self._answers.update(zip(lanes, found, strict=True))
         self._changed.notify_all()
+
+
+def in_whole_steps(objective: Objective, state: Descent, *, most: int) -> Descent:
+    """Return a search that goes on from its ends, with the best values of refractory times.
+
+    All other parameters go downhill at each value, from those of the best start: a refractory time
+    and a reset potential, say, are only determined together. All starts then have the best value.
+    """
+    u = state.u.copy()
+    best = u[int(np.argmin(state.loss))]
+    for k, each in enumerate(objective.free):
+        if not each.step:
+            continue
+        low, high = 0.0, 1.0
+        for _ in range(3):
+            along = np.append(best[k], np.linspace(low, high, _VALUES))
+            _, first = np.unique(each.value(along), return_index=True)
+            points = np.repeat(best[None], len(first), axis=0)
+            points[:, k] = along[first]
+            ended = descend(objective, Descent.at(points), most=most, merge=False)
+            best = ended.u[int(np.argmin(ended.loss))]
+            width = (high - low) / (_VALUES - 1)
+            low, high = max(best[k] - width, 0.0), min(best[k] + width, 1.0)
+        u[:, k] = best[k]
+    u[int(np.argmin(state.loss))] = best
+    return replace(state, u=u, ends=u[None])
