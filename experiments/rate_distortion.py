@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from experiments.autoencoders.codes import Trains, trains_of
 from experiments.common.recipes import changed, read
-from experiments.runner.criteria import Rows, claim, control, difference, largest, mean, smallest
+from experiments.runner.criteria import Rows, claim, control, difference, largest, mean
 from experiments.runner.experiment import Column, Condition, Experiment
 from experiments.runner.trial import Trial
 
@@ -27,13 +27,10 @@ SHIPPED = "sae-mnist"
 RIVALS: dict[str, tuple[str, dict[str, Any], int, float]] = {
     "linear": ("linear", {"latent": "linear"}, 5, 4e-3),
     "top-20": ("linear, the 20 largest of 100 kept", {"latent": "linear", "active": 20}, 3, 8e-3),
-    **{
-        f"levels-{levels}": (
-            f"{levels} levels", {"latent": "sigmoid", "levels": levels}, 3, 4e-3
-        )
-        for levels in (2, 4, 16)
-    },
-}  # fmt: skip
+    "levels-2": ("2 levels", {"levels": 2}, 3, 8e-3),
+    "levels-4": ("4 levels", {"levels": 4}, 3, 4e-3),
+    "levels-16": ("16 levels", {"levels": 16}, 3, 4e-3),
+}
 
 #: Distances of the values that latent units of `linear` are rounded to, in standard deviations.
 STEPS = (2.0, 1.0, 0.5, 0.25)
@@ -94,15 +91,17 @@ def bits_of(symbols: NDArray[Any]) -> float:
 
 
 def bits_of_trains(trains: Trains) -> float:
-    """Return the bits of spikes (example, neuron, step) by the time since the neuron's last spike.
+    """Return the bits of spikes (example, neuron, step), coded by the past of their neuron.
 
-    The sum over neurons and steps of the conditional entropy of a spike, given when the neuron
-    fired last: what a coder needs that knows no more of the past, nor of other neurons.
+    The sum over neurons and steps of the conditional entropy of a spike, given how often and when
+    last the neuron has fired.
     """
-    last = np.maximum.accumulate(np.where(trains, np.arange(trains.shape[-1]), -1), -1)
+    steps = trains.shape[-1]
+    last = np.maximum.accumulate(np.where(trains, np.arange(steps), -1), -1)
     before = np.roll(last, 1, -1)
     before[..., 0] = -1
-    return bits_of(2 * before + trains) - bits_of(before)
+    past = (before + 1) * (steps + 1) + trains.cumsum(-1) - trains
+    return bits_of(2 * past + trains) - bits_of(past)
 
 
 def draw_rates(rows: Rows) -> Figure:
@@ -148,7 +147,7 @@ def _conditions() -> dict[str, Condition]:
         )
         conditions[name] = Condition(
             f"conventional auto-encoder, latent layer {text}", {"tables": tables, "epochs": 16},
-            seeds, may_be_silent=True, first_seed=100, quick=name in ("linear", "levels-4"),
+            seeds, may_be_silent=True, first_seed=200, quick=name in ("linear", "levels-4"),
         )  # fmt: skip
     return conditions
 
@@ -156,9 +155,9 @@ def _conditions() -> dict[str, Condition]:
 EXPERIMENT = Experiment(
     title="Error against bits",
     source="ours; the spiking network is that of [`sparse_code`](sparse_code.md)",
-    claim="The latent spikes of the recipe carry more bits than a conventional code of the same "
-    "error needs: a linear latent layer of as many units, rounded to less than half as many bits, "
-    "reconstructs digits no worse. With the 20 largest of 100 linear units it does worse.",
+    claim=f"The latent spikes of `{SHIPPED}` need more bits, coded neuron by neuron, than a "
+    "conventional code of the same error: a linear latent layer of as many units, rounded to at "
+    "most 60 % as many bits, reconstructs digits no worse.",
     conditions=_conditions(),
     columns={
         "error": Column("squared error per image"),
@@ -176,10 +175,9 @@ EXPERIMENT = Experiment(
     criteria=(
         claim("error of the linear layer, rounded to 0.25 SD", mean("error_0.25", "linear"), "<=",
               2.02, 100.0),
-        claim("its bits", largest("bits_0.25", "linear"), "<=", 437.0, 437.0),
-        claim("error with 20 of 100 units", smallest("error", "top-20"), ">=", 2.02),
-        control("error of the spiking network", mean("error", "spikes"), "<=", 2.1, 10.0),
-        control("bits of its spikes", mean("bits", "spikes"), ">=", 800.0, 100.0),
+        claim("its bits", largest("bits_0.25", "linear"), "<=", 439.0),
+        control("error of the spiking network", mean("error", "spikes"), ">=", 2.02, 1.0),
+        control("bits of its spikes", mean("bits", "spikes"), ">=", 732.0, 100.0),
         control("error of the linear layer", mean("error", "linear"), "<=", 1.79, 100.0),
         control("error with 16 levels, less that with 2", difference("error", "levels-16",
                 "levels-2"), "<=", 0.0),

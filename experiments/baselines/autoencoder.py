@@ -57,7 +57,9 @@ class AutoencoderModule(ConventionalModule):
 
     def _activations(self) -> dict[str, str]:
         kind = self.config.baseline
-        latent = kind.latent if isinstance(kind, AutoencoderKind) else "linear"
+        latent = "linear"
+        if isinstance(kind, AutoencoderKind):
+            latent = kind.latent if kind.levels is None else "sigmoid"
         return super()._activations() | {self.config.latent.layer.name: latent}
 
     def _activate(self, name: str, sums: Tensor) -> Tensor:

@@ -36,11 +36,11 @@ class AutoencoderKind(TrainedKind):
 
     `active`: the number of latent units that keep their values for an example, the largest ones;
     the others are 0 (Makhzani, Frey 2014, arXiv:1312.5663). `levels`: the number of values that a
-    latent unit can have, evenly spaced from 0 to 1 (see `quantised`).
+    latent unit can have, evenly spaced from 0 to 1, in place of `latent` (see `quantised`).
     """
 
     kind: Literal["autoencoder"] = "autoencoder"
-    latent: Literal["relu", "linear", "sigmoid"] = "relu"
+    latent: Literal["relu", "linear"] = "relu"
     active: Size | None = None
     levels: int | None = Field(None, ge=2)
 

@@ -94,11 +94,15 @@ CASES: dict[str, tuple[Spoil, tuple[str, ...], dict[str, str]]] = {
     "truncated weights": (cut(WEIGHTS, 1000), (WEIGHTS,), {}),
     "empty weights": (cut(WEIGHTS, 0), (WEIGHTS,), {}),
     "a missing array": (
-        arrays({"first.weight": None}), ("'first.weight'", "(2, 1, 3, 3)"), {},
+        arrays({"first.weight": None}), ("'first.weight'",),
+        {"expected": "the shape [2, 1, 3, 3]", "found": "none"},
     ),
-    "an array too many": (arrays({"more": np.zeros(2)}), ("'more'",), {}),
+    "an array too many": (
+        arrays({"more": np.zeros(2)}), ("'more'",), {"expected": "no such array", "found": "[2]"},
+    ),
     "an array of another shape": (
-        arrays({"output.weight": np.zeros((5, 36))}), ("'output.weight'", "(36, 5)", "(5, 36)"), {},
+        arrays({"output.weight": np.zeros((5, 36))}), ("'output.weight'",),
+        {"expected": "the shape [36, 5]", "found": "[5, 36]"},
     ),
     "an array of whole numbers": (
         arrays({"output.weight": np.zeros((36, 5), int)}), ("'output.weight'",),
