@@ -71,7 +71,8 @@ def atomic_output(path: Path | str, *, overwrite: bool = False) -> Iterator[Path
             _check_kind(path, "folder" if temporary.is_dir() else "file")
             if target.exists() and not (overwrite or _is_empty_folder(target)):
                 raise _existing(path)  # made meanwhile, by another process
-            _replace(temporary, target, Path(f"{temporary}~"))
+            aside = Path(folder) / ("old" if target.name != "old" else "previous")
+            _replace(temporary, target, aside)
     except OSError as error:
         space = "Free some space, or choose" if error.errno in _FULL else "Choose"
         raise OutputError(
@@ -82,7 +83,8 @@ def atomic_output(path: Path | str, *, overwrite: bool = False) -> Iterator[Path
 
 def check_only(folder: Path, *names: str) -> None:
     """Raise an `OutputError` for a folder that holds other files than those of these names."""
-    others = {entry.name for entry in folder.iterdir()} - {*names} if folder.is_dir() else set()
+    found = {entry.name for entry in folder.iterdir()} if folder.is_dir() else set()
+    others = {name for name in found - {*names} if not name.startswith(".")}  # those of a desktop
     if others:
         raise OutputError(
             "the folder holds other files and was kept", where=str(folder),

@@ -197,15 +197,19 @@ def _with_values(fields: dict[str, Any], folder: Path, where: str) -> dict[str, 
 
 def _read_values(folder: Path, name: str, where: str) -> Any:
     """Return the numbers of a `.csv` or `.npy` file (time), or (time, neuron)."""
-    expected = "a .csv or .npy file in the model's folder, with one number per interval"
+    expected = (
+        "a .csv or .npy file in the model's folder, with a number, or a row of them, per interval"
+    )
     if Path(name).name != name or Path(name).suffix not in (".csv", ".npy"):
         raise ModelError("this is not a file of values", where=where, expected=expected, found=name)
     path = folder / name
     try:
-        if path.suffix == ".npy":
-            return np.asarray(np.load(path)).tolist()
-        return np.loadtxt(path, delimiter=",", ndmin=1).tolist()
-    except (OSError, ValueError) as reason:
+        text = path.suffix == ".csv"
+        numbers = np.asarray(np.loadtxt(path, delimiter=",", ndmin=1) if text else np.load(path))
+        if numbers.ndim not in (1, 2) or numbers.dtype.kind not in "fiu" or not numbers.size:
+            raise ValueError(f"{numbers.dtype} of shape {numbers.shape}")
+        return numbers.tolist()
+    except (OSError, ValueError, EOFError) as reason:
         found = getattr(reason, "strerror", None) or " ".join(str(reason).split())[:80]
         raise ModelError(
             "these values cannot be read", where=where, expected=expected, found=f"{name}: {found}"

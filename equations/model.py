@@ -274,7 +274,8 @@ class NeuronModel(TomlModel):
         if "spike" in self.events:
             raise ValueError("`threshold` and `reset` already define the event 'spike'")
         for name in self.timed_arrays.keys() & {*self.parameters, *self.initial, *BUILT_IN}:
-            raise ValueError(f"{name!r} is a timed array, and a parameter or a variable")
+            what = "a variable of Brian2" if name in BUILT_IN else "a parameter or a variable"
+            raise ValueError(f"{name!r} is a timed array, and {what}")
         for name in self.inputs.keys() & {self.input, self.inhibition}:
             raise ValueError(
                 f"[inputs] names further variables, but `input` or `inhibition` is {name!r} already"

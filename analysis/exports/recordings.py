@@ -29,6 +29,8 @@ from bioae.analysis.results.layers import (
 from bioae.analysis.results.outputs import is_recording, neurons_of
 from bioae.analysis.results.repeats import presentation_numbers
 from bioae.analysis.results.spikes import blocks, trains
+from bioae.checks import whole
+from bioae.errors import ResultError, shortened
 from bioae.extras import needs
 from bioae.files import atomic_output, check_output
 
@@ -59,7 +61,7 @@ def to_neo(
     """
     neo = needs("neo", "neo")
     check_fires(tree, layer)
-    chosen = tree if examples is None else tree.sel(example=list(examples))
+    chosen = tree if examples is None else _selected(tree, examples)
     data, numbers = layer_data(chosen, layer), presentation_numbers(chosen)
     places = [
         {name: int(data[name][neuron]) for name in ("channel", "y", "x") if name in data.coords}
@@ -78,6 +80,21 @@ def to_neo(
             segment.spiketrains.extend([train for train in made if silent or train.size])
             result.segments.append(segment)
     return result
+
+
+def _selected(tree: xr.DataTree, examples: Sequence[int]) -> xr.DataTree:
+    known = tree["example"].to_numpy().tolist()
+    try:
+        numbers = [whole(each, "examples", error=ResultError) for each in examples]
+    except TypeError:  # it is no list
+        numbers = []
+    if not numbers or len(set(numbers)) < len(numbers) or not set(numbers) <= set(known):
+        raise ResultError(
+            "examples do not fit", where="examples",
+            expected=f"a list of some of the {len(known)}, each once, such as {known[:1]}",
+            found=shortened(repr(examples)),
+        )  # fmt: skip
+    return tree.sel(example=numbers)
 
 
 def _trains(

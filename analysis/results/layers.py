@@ -59,7 +59,7 @@ def open_result(path: Path | str, *, lazy: bool = False) -> xr.DataTree:
         A netCDF file written by a simulation.
     lazy
         Whether to leave spikes and images on disk until they are used, for results larger than
-        memory: all measures read them in blocks. The file stays open until the tree is closed
+        memory: measures read spikes in blocks. The file stays open until the tree is closed
         (``with open_result(path, lazy=True) as tree``).
 
     Raises

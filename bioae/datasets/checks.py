@@ -132,9 +132,9 @@ def check_signals(array: ArrayLike | StoredArray, where: str) -> NDArray[Any] | 
     rows = piece * max(1, _BLOCK // (piece * math.prod(shape[1:])))
     for start in range(0, len(signals), rows):
         block = np.asarray(signals[start : start + rows])
-        inside = np.abs(block.astype(np.float64)) <= _LARGEST
-        if inside.all():  # NaN compares false
+        if block.min() >= -_LARGEST and block.max() <= _LARGEST:  # NaN compares false
             continue
+        inside = np.abs(block.astype(np.float64)) <= _LARGEST
         first = np.unravel_index(np.argmin(inside), block.shape)
         place = [start + first[0], *first[1:], 0]
         raise DataError(

@@ -32,6 +32,10 @@ def read_idx(path: Path | str, *, ndim: int) -> NDArray[Any]:
     """Read an IDX file of `ndim` dimensions, gzipped or not, in the byte order of the machine."""
     try:
         content = Path(path).read_bytes()
+    except OSError as error:
+        found = error.strerror
+        raise DataError("the IDX file cannot be read", where=str(path), found=found) from error
+    try:
         if content.startswith(_GZIP_MAGIC):
             content = gzip.decompress(content)
         zero, code, dimensions, *shape = struct.unpack_from(f">HBB{ndim}I", content)

@@ -252,12 +252,18 @@ def _read(name_or_path: Path | str) -> tuple[Path, _Description, dict[str, NDArr
             f"the weights are truncated or damaged: {error}", where=where,
             hint="Copy the artefact again, or train it again",
         ) from error  # fmt: skip
-    for name, array in arrays.items():
-        if array.dtype.name not in _FLOATS:
-            raise ArtefactError(
-                f"the array {name!r} has another type", where=where,
-                expected=" or ".join(_FLOATS), found=array.dtype.name, hint=_HINT,
-            )  # fmt: skip
+    shapes = description.arrays
+    for name in sorted({*arrays, *shapes}):
+        expected = f"the shape {shapes[name]}" if name in shapes else "no such array"
+        found = str(list(arrays[name].shape)) if name in arrays else "none"
+        if name in arrays and (kind := arrays[name].dtype.name) not in _FLOATS:
+            expected, found = " or ".join(_FLOATS), kind
+        elif found == str(shapes.get(name)):
+            continue
+        raise ArtefactError(
+            f"the array {name!r} does not fit the description", where=where, expected=expected,
+            found=found, hint=_HINT,
+        )  # fmt: skip
     return path, description, arrays
 
 

@@ -36,7 +36,7 @@ def check_folder(out: Path | str, *, resume: bool = False, overwrite: bool = Fal
     """
     out = as_path(out, OutputError, "output")
     names = {path.name for path in out.iterdir()} if out.is_dir() else set()
-    new = names <= {_LOCK}
+    new = not out.is_file() and all(name.startswith(".") for name in names)
     out = check_output(out, overwrite=resume or overwrite or new, kind="folder")
     if new or resume:  # which removes nothing
         return out

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from safetensors import SafetensorError
 from safetensors.numpy import load_file
 from safetensors.numpy import save as save_tensors
 from torch import Tensor
@@ -91,7 +92,7 @@ def load_baseline(path: Path | str) -> Baseline:
     values = read_toml(path / _CONFIG, "baseline", error=ArtefactError)
     config = BaselineConfig.from_mapping(values, where=str(path / _CONFIG))
     if not isinstance(config.baseline, TrainedKind):
-        return Linear(config.network, **load_file(path / _WEIGHTS))
+        return Linear(config.network, **_arrays(path / _WEIGHTS))
     module = conventional_module(config)
     if lacking := set_initial(module, path / _WEIGHTS):
         raise ArtefactError(f"the baseline has no arrays {sorted(lacking)}", where=str(path))
@@ -107,9 +108,17 @@ def set_initial(module: ConventionalModule, path: Path) -> set[str]:
     Raises `ArtefactError` if an array does not fit the network.
     """
     named = module.arrays
-    arrays = load_file(as_path(path, ArtefactError, "file of initial arrays"))
+    arrays = _arrays(as_path(path, ArtefactError, "file of initial arrays"))
     for name, array in arrays.items():
         if name not in named or named[name].shape != array.shape:
             raise ArtefactError(f"the array {name!r} does not fit the baseline", where=str(path))
         named[name].copy_(torch.from_numpy(array))
     return named.keys() - arrays.keys()
+
+
+def _arrays(path: Path) -> Arrays:
+    try:
+        return load_file(path)
+    except (OSError, SafetensorError) as error:
+        what = "the arrays of the baseline are missing or damaged"
+        raise ArtefactError(what, where=str(path), found=str(error)) from error

@@ -96,7 +96,7 @@ def test_a_table_of_spikes(run: Run, refused: Refused, here: Path) -> None:
     (here / "spikes.csv").write_text(f"neuron,time\n{rows}")
     done = run("analyze", "spikes.csv", "--out", "out", "--duration", "1", "--neurons", "8")
     assert (done.status, done.err) == (0, "")
-    assert "1 s; steps: 0.1 ms\nRecorded: spikes. Examples are trials" in done.out
+    assert "of 1 s\nRecorded: spikes. Examples are trials" in done.out
     assert "burst index" in done.out
     assert "bursting neurons" not in done.out  # 5 kHz
     numbers = json.loads((here / "out" / "statistics.json").read_text())

@@ -127,7 +127,7 @@ REFUSED: list[tuple[Any, Any, dict[str, Any], dict[str, Any]]] = [
     (np.moveaxis(PIXELS, 1, -1), SHAPE, {}, {"hint": re.compile("layout='NHWC'")}),
     (np.zeros((4, 6, 3)), (3, 4, 6), {}, {"hint": re.compile("layout='NHWC'")}),
     (np.zeros((5, 3, 7)), (3,), {"points": 7}, {"hint": re.compile("layout='NCT'")}),
-    (SIGNALS[:, :, 0], (3,), {}, {"hint": re.compile("layout='NCT'")}),
+    (SIGNALS[:, :, 0], (3,), {}, {"expected": "examples of the shape (3,)", "hint": None}),
     (np.zeros((3, 783)), SHAPE, {}, {"found": "the shape (3, 783)"}),
     (PIXELS.tobytes()[:-1], SHAPE, {}, {"found": "the shape (2351,)"}),
     (object(), SHAPE, {}, {"found": "the shape ()"}),

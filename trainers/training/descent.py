@@ -218,8 +218,8 @@ def evaluate(problem: DescentProblem, split: Split = "validation") -> dict[str, 
         for start in range(0, len(data), size):
             batch = problem.batch(data[start : start + size], seed)
             outputs = problem.evaluated(batch)
-            found.append(outputs.output)
-            targets.append(batch.targets)
+            found.append(outputs.output.cpu())
+            targets.append(batch.targets.cpu())
             for name, tally in tallies.items():
                 tally.add(outputs.layers[name])
     return {
@@ -266,6 +266,9 @@ def assess_start(problem: DescentProblem, stage: Stage, *, drawn: bool) -> Asses
         return found
     silent = found.faulty in found.silent
     spikes = found.layers[found.faulty].get("rate_per_step_mean", 0.0) * network.steps
+    encoder = network.encoder
+    if silent and encoder.amount and encoder.mean_drive(network.steps) < 1:
+        return replace(found, suggestion=f"a larger {encoder.amount} in encoder")
     advice = [problem.waking(found.faulty) if silent else None]
     if spikes < SPIKES if silent else spikes > SPIKES:  # or few neurons fire for all others
         advice.append(_other_settings(problem, drawn=drawn))

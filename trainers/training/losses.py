@@ -86,17 +86,15 @@ def scores(
 
     An R2 that is undefined, of equal targets, is left out.
     """
-    output = torch.cat([each.cpu() for each in outputs]).double()
-    target = torch.cat([each.cpu() for each in targets])
+    output, target = torch.cat([*outputs]).double(), torch.cat([*targets])
     target = target.double() if target.is_floating_point() else target
     found = {name: LOSSES[name](output, target).item() for name in task.scores if name in LOSSES}
     if "accuracy" in task.scores:
         # The first of equal outputs: `argmax` of PyTorch does not promise which.
         found["accuracy"] = float((output.numpy().argmax(1) == target.numpy()).mean())
-    if "r2" in task.scores:
+    if "r2" in task.scores and (target != target[0]).any():
         around = (target - target.mean(0)).square().sum()
-        if around:
-            found["r2"] = (1 - (output - target).square().sum() / around).item()
+        found["r2"] = (1 - (output - target).square().sum() / around).item()
     return {name: found[name] for name in task.scores if name in found}
 
 

@@ -222,12 +222,15 @@ class GradientTrainer(Trainer):
         if settings is None or settings.accumulate:
             yield
             return
-        self.consistent = False  # for an interrupt between two arrays
-        try:
-            with in_place_of(*self._noisy(settings)):
+        self.consistent, failure = False, None
+        with in_place_of(*self._noisy(settings)):
+            try:
                 yield
-        finally:
-            self.consistent = True
+            except BaseException as error:  # noqa: BLE001 - raised below
+                failure = error
+        self.consistent = True  # not after an interrupt between two arrays
+        if failure is not None:
+            raise failure
 
     def _noisy(self, settings: VariabilityConfig) -> tuple[list[Tensor], list[Tensor]]:
         """Return the weights that vary in the next update, and their values with noise."""

@@ -44,11 +44,12 @@ def arrays(source: Any, request: Request) -> Data:
         data = Data.of_images(array, white=request.white, **known)
     if shape is not None and data.shape != shape:
         layout = "NCT" if request.in_time else "NHWC"
+        other = request.layout is None and {*shape} <= {*array.shape}
         raise DataError(
             "the array does not have the shape of the examples", where=where,
             expected=f"examples of the shape {shape}",
             found=f"the shape {array.shape}, examples of the shape {data.shape}",
-            hint=f"Name the axes, in another order, with layout, such as layout={layout!r}",
+            hint=f"Name the order of the axes, such as layout={layout!r}" if other else None,
         )  # fmt: skip
     return data
 

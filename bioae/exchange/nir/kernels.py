@@ -68,8 +68,9 @@ class Kernel:
                             found=f"weights of the shape {self.weight.shape}")  # fmt: skip
         if min(self.sizes) < 1:
             raise nir_error(name, "the input is too small", found=f"the shape {self.shape}")
-        if out * math.prod(self.sizes) > MOST_UNROLLED:
-            raise nir_error(name, "the output is too large",
+        padded = [n + sum(pad) for n, pad in zip(self.shape[1:], self.padding, strict=True)]
+        if max(out * math.prod(self.sizes), channels * math.prod(padded)) > MOST_UNROLLED:
+            raise nir_error(name, "the output, or the input with its padding, is too large",
                             expected=f"at most {MOST_UNROLLED:,} neurons",
                             found=f"the shape {self.output_shape}")  # fmt: skip
 

@@ -134,7 +134,7 @@ def test_csv_files_are_replaced_together(tmp_path: Path, monkeypatch: pytest.Mon
     monkeypatch.setattr(pd.DataFrame, "to_csv", full)
     with pytest.raises(OutputError, match="No space left on device"):
         analysis.to_csv(analysis.example_result(), folder)
-    assert not list(tmp_path.iterdir())
+    assert not list(folder.iterdir())
 
 
 @pytest.mark.parametrize(("library", "extra"), [("neo", "neo"), ("pynwb", "nwb")])

@@ -92,7 +92,7 @@ def test_every_kind_has_the_same_files(data: Path, tmp_path: Path, kind: str) ->
     assert BaselineConfig.from_mapping(plain).to_toml() == text
     # Arrays without an axis of channels are images, too; numbers in another size are not.
     assert result.network.predict(pictures(2, 6, 6)).shape == (2, 1, 6, 6)
-    with pytest.raises(DataError, match="do not fit the network"):
+    with pytest.raises(DataError, match="shape of the examples"):
         result.network.latent(pictures(2, 1, 5, 6))
 
 

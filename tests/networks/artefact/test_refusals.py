@@ -97,6 +97,7 @@ CASES: dict[str, tuple[Spoil, tuple[str, ...], dict[str, str]]] = {
         arrays({"first.weight": None}), ("'first.weight'",),
         {"expected": "the shape [2, 1, 3, 3]", "found": "none"},
     ),
+    "a missing parameter": (arrays({"hidden.tau": None}), ("'hidden.tau'",), {"found": "none"}),
     "an array too many": (
         arrays({"more": np.zeros(2)}), ("'more'",), {"expected": "no such array", "found": "[2]"},
     ),

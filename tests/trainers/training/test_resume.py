@@ -6,7 +6,8 @@ import json
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,15 +18,16 @@ import small_run
 import torch
 from refusals import refused
 from safetensors.numpy import save_file
+from torch import Tensor
 
 from bioae.errors import ArtefactError, DataError, NetworkError, OutputError
 from bioae.runs import Report
 from bioae.runs import checkpoint as checkpoints
 from bioae.runs.folder import CHECKPOINT, CONFIG, METRICS, TEST
 from bioae.trainers.mirror import NetworkMirror
+from bioae.trainers.training import trainer
 from bioae.trainers.training.problem import Problem
 from bioae.trainers.training.trainer import GradientTrainer
-from bioae.trainers.training.variability import WeightNoise
 
 TIMES = ("seconds", "images_per_second")
 STAGES: list[dict[str, Any]] = [
@@ -154,8 +156,8 @@ def test_killed_and_resumed(runs: dict[str, Path], tmp_path: Path, batches: int)
 @pytest.mark.medium
 @pytest.mark.parametrize(
     ("owner", "attribute", "batch"),
-    [(NetworkMirror, "clamp_", 0), (GradientTrainer, "_terms", 1), (WeightNoise, "add", 0),
-     (WeightNoise, "restore", 0)],
+    [(NetworkMirror, "clamp_", 0), (GradientTrainer, "_terms", 1), (GradientTrainer, "_noisy", 0),
+     (trainer, "in_place_of", 0)],
 )  # fmt: skip
 def test_interrupted_during_an_update(
     runs: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *,
@@ -167,20 +169,27 @@ def test_interrupted_during_an_update(
     def interrupted(*arguments: Any) -> Any:
         nonlocal calls
         calls += 1
-        if calls == 6 and attribute == "restore":
-            (weight, before), *_ = arguments[-1]
-            with torch.no_grad():
-                weight.copy_(before)  # of several arrays only one
-            raise KeyboardInterrupt
+        if calls == 6 and attribute == "in_place_of":
+            return half_restored(*arguments)
         result = original(*arguments)
         if calls == 6:
             raise KeyboardInterrupt
         return result
 
-    wrapped = staticmethod(interrupted) if attribute == "restore" else interrupted
+    @contextmanager
+    def half_restored(weights: Sequence[Tensor], values: Sequence[Tensor]) -> Iterator[None]:
+        first = weights[0].detach().clone()
+        with torch.no_grad():
+            for weight, value in zip(weights, values, strict=True):
+                weight.copy_(value)
+        yield
+        with torch.no_grad():
+            weights[0].copy_(first)  # of several arrays only one
+        raise KeyboardInterrupt
+
     problem = problem_of("noise", checkpoint_seconds=1e6)
     with monkeypatch.context() as patch:
-        patch.setattr(owner, attribute, wrapped)
+        patch.setattr(owner, attribute, interrupted)
         with pytest.raises(KeyboardInterrupt):
             small_run.fit(problem, tmp_path)
     # With the weights restored, an interrupt keeps the batches since the last checkpoint.
