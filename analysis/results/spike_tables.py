@@ -70,10 +70,12 @@ def read_spikes(
     layers = tree["layers"].children.values()
     sizes = ", ".join(f"{node.sizes['neuron']} {name}" for name, node in tree["layers"].items())
     neurons_in_all = sum(node.sizes["neuron"] for node in layers)
-    rate = len(table) / (duration_s(tree) * tree.sizes["example"] * neurons_in_all)
+    trials = tree.sizes["example"]
+    rate = len(table) / (duration_s(tree) * trials * neurons_in_all)
     doubt = "time" in table and rate < _LEAST_HZ
     tree.attrs["source"] = (
-        f"{path.name}: {len(table):,} spikes of {sizes}, of {duration_s(tree):g} s{until}"
+        f"{path.name}: {len(table):,} spikes of {sizes}; trials: {trials}, "
+        f"of {duration_s(tree):g} s{until}"
         + (f"; {rate:.2g} Hz: are times in ms (time_ms)?" if doubt else "")
     )
     return tree

@@ -134,7 +134,7 @@ def test_a_table_has_any_separator_and_a_duration(tmp_path: Path) -> None:
         analysis.from_monitors(([0], [1e300]), duration=1)
     path.write_text("unit\tTime (ms)\ttrial\n0\t5\t0\n0\t5\t2\n")
     tree = analysis.read_spikes(path, duration=0.01)
-    assert tree.attrs["source"] == "a.csv: 2 spikes of 1 neurons, of 0.01 s"
+    assert tree.attrs["source"] == "a.csv: 2 spikes of 1 neurons; trials: 3, of 0.01 s"
 
 
 @pytest.mark.parametrize(
