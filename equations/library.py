@@ -208,9 +208,11 @@ def _read_values(folder: Path, name: str, where: str) -> Any:
         numbers = np.asarray(np.loadtxt(path, delimiter=",", ndmin=1) if text else np.load(path))
         if numbers.ndim not in (1, 2) or numbers.dtype.kind not in "fiu" or not numbers.size:
             raise ValueError(f"{numbers.dtype} of shape {numbers.shape}")
-        return numbers.tolist()
+        return numbers.astype(np.float64).tolist()
     except (OSError, ValueError, EOFError) as reason:
-        found = getattr(reason, "strerror", None) or " ".join(str(reason).split())[:80]
+        found = (
+            getattr(reason, "strerror", None) or " ".join(str(reason).split(";")[0].split())[:80]
+        )
         raise ModelError(
             "these values cannot be read", where=where, expected=expected, found=f"{name}: {found}"
         ) from reason

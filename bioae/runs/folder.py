@@ -40,10 +40,13 @@ def check_folder(out: Path | str, *, resume: bool = False, overwrite: bool = Fal
     out = check_output(out, overwrite=resume or overwrite or new, kind="folder")
     if new or resume:  # which removes nothing
         return out
-    if names.isdisjoint({CONFIG, _LOCK}):
+    files = (TEST, METRICS, CHECKPOINT, *FIGURES)
+    folders = [name for name in files if (out / name).is_dir()]
+    if folders or names.isdisjoint({CONFIG, _LOCK}):
         raise OutputError(
             "the folder is not that of a run and was kept", where=str(out),
-            expected=f"a folder with {CONFIG}", found=min(names), hint="Choose another folder",
+            expected=f"a folder with {CONFIG}", found=min(folders or names),
+            hint="Choose another folder",
         )  # fmt: skip
     for name in (MODEL, START):
         check_only(out / name, *_NETWORK)

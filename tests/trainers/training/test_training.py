@@ -82,7 +82,9 @@ def test_compiled_and_plain_training_agree(tmp_path: Path) -> None:
         np.testing.assert_allclose(compiled, plain, atol=2**-12)
 
 
-@pytest.mark.parametrize("name", ["model/thesis.txt", "start/data.bin", "weights.svg"])
+@pytest.mark.parametrize(
+    "name", ["model/thesis.txt", "start/data.bin", "test.json/mine", "weights.svg"]
+)
 @pytest.mark.parametrize("of_a_run", [False, True])
 def test_files_of_others_are_kept(name: str, of_a_run: bool, tmp_path: Path) -> None:
     run, (first, *rest) = tmp_path / "run", Path(name).parts
@@ -93,7 +95,8 @@ def test_files_of_others_are_kept(name: str, of_a_run: bool, tmp_path: Path) -> 
     path.write_text("mine")
     if of_a_run:
         (run / "config.toml").touch()
-    where, found = (run / first, rest[0]) if of_a_run else (run, first)
+    within = of_a_run and first in ("model", "start")
+    where, found = (run / first, rest[0]) if within else (run, first)
     with refused(OutputError, where=where, found=found):
         bioae.train(VALUES, out=run, overwrite=True)
     assert path.read_text() == "mine"
