@@ -112,7 +112,10 @@ def draw_rates(rows: Rows) -> Figure:
     codes = {
         "spikes": ([("bits", "error")], ["spikes"]),
         "linear, rounded": (rounded, ["linear"]),
-        "trained with levels": ([("bits", "error")], [each for each in RIVALS if "lev" in each]),
+        "trained with levels": (
+            [("bits", "error")],
+            [each for each in RIVALS if each.startswith("levels")],
+        ),
     }
     figure = new_figure(4.8, 3.0)
     axes = figure.subplots()

@@ -23,6 +23,9 @@ MODEL = "model"
 START = "start"
 FIGURES = "fields.svg", "weights.svg"
 
+#: The files of a run that another one replaces.
+_FILES = TEST, METRICS, CHECKPOINT, *FIGURES
+
 _LOCK = ".lock"
 #: The files of a trained network and of a baseline.
 _NETWORK = ("network.toml", "weights.safetensors", CONFIG)
@@ -40,8 +43,7 @@ def check_folder(out: Path | str, *, resume: bool = False, overwrite: bool = Fal
     out = check_output(out, overwrite=resume or overwrite or new, kind="folder")
     if new or resume:  # which removes nothing
         return out
-    files = (TEST, METRICS, CHECKPOINT, *FIGURES)
-    folders = [name for name in files if (out / name).is_dir()]
+    folders = [name for name in _FILES if (out / name).is_dir()]
     if folders or names.isdisjoint({CONFIG, _LOCK}):
         raise OutputError(
             "the folder is not that of a run and was kept", where=str(out),
@@ -55,7 +57,7 @@ def check_folder(out: Path | str, *, resume: bool = False, overwrite: bool = Fal
 
 def clear(out: Path, keep: Collection[str] = ()) -> None:
     """Delete a previous run's files except `keep`."""
-    for name in (MODEL, TEST, METRICS, CHECKPOINT, *FIGURES):
+    for name in (MODEL, *_FILES):
         if name not in keep:
             remove(out / name)
 
