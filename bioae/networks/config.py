@@ -20,6 +20,7 @@ from bioae.equations.model import NeuronModel
 from bioae.equations.synapses.model import SynapseModel
 from bioae.errors import NetworkError, describe
 from bioae.networks.description import NetworkDescription
+from bioae.networks.encoders import kinds_for
 from bioae.networks.graph import Projection
 from bioae.networks.layer_base import ENCODER, PopulationBase, Shape
 from bioae.networks.placed_layer import PlacedLayer
@@ -416,11 +417,12 @@ class NetworkConfig(Shown, NetworkDescription):
         return max(each.depth for each in self.placed)
 
     def _check_encoder(self) -> None:
-        encoder, shape = self.encoder, list(self.input_shape)
-        if not (encoder.in_time if self.in_time else encoder.of_images):
-            kind, wanted = ("signals", "images") if self.in_time else ("images", "signals")
+        kind, shape, fitting = self.encoder.kind, self.input_shape, kinds_for(signals=self.in_time)
+        if kind not in fitting:
+            found, wanted = ("signals", "images") if self.in_time else ("images", "signals")
             raise ValueError(
-                f"the encoder {encoder.kind!r} is for {wanted}, input_shape = {shape} is of {kind}"
+                f"the encoder {kind!r} is for {wanted}, input_shape = {list(shape)} is of {found}; "
+                f"expected one of {', '.join(fitting)}"
             )
         if self.in_time:
             _ = self.points

@@ -187,6 +187,8 @@ class Presentations:
 
 def converted(config: NetworkConfig, data: Data | Any, **options: Unpack[DataOptions]) -> Data:
     """Return data in any form as those that a network receives; `check_fit` checks shapes."""
+    if data is None:
+        raise DataError("there are no data", where="data", expected=needed_input(config))
     return convert(
         data,
         config.input_shape,

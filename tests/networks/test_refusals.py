@@ -143,7 +143,7 @@ DESCRIPTIONS: list[Case] = [
     (three(task={"kind": "classification"}), ("task.classes",)),
     (three(task={**CLASSES, "outputs": 3}), ("task.outputs",)),
     # Signals
-    (signals(), ("'bernoulli'", "images", "[3]")),
+    (signals(), ("'bernoulli'", "images", "[3]", "frames, level_crossing, population")),
     (signals(kind="first_spike"), ("'first_spike'", "images")),
     (signals(kind="frames") | {"input_shape": [1, 3, 1]}, ("'frames'", "signals")),
     (signals(kind="frames", every=4), ("steps = 6", "every = 4")),

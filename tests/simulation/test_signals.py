@@ -101,7 +101,7 @@ REFUSED: list[tuple[Any, str]] = [
     (SIGNALS[:, :5], "12"), (SIGNALS[..., :2], "(3,)"), (SIGNALS[0, 0], "signals"),
     (load("sample", limit=3), "(12, 3)"), (Data.of_events([0], [12.0], [0], channels=3), ""),
     (Data.of_events([0], [1.0], [0], channels=4), "(4,)"),
-    (Data.of_signals(SIGNALS, labels=[0, 1, 2, 3, 4]), "label"),
+    (Data.of_signals(SIGNALS, labels=[0, 1, 2, 3, 4]), "label"), (None, "(12, 3)"),
 ]  # fmt: skip
 
 
