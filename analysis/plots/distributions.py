@@ -200,7 +200,7 @@ def interval_histograms(
             low, median, high = _quantiles(fraction, _QUARTILES)
             marked.append((index, (low, median, high)))
             density = shares / (np.diff(length).min() if length.size > 1 else length.max(initial=1))
-            if wide or length.size > MANY_STEPS:
+            if length.size > (0 if wide else MANY_STEPS):
                 length, density = _binned(length, shares, octaves=wide)
             panel.plot(
                 length,
