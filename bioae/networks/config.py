@@ -9,7 +9,7 @@ from dataclasses import replace
 from fractions import Fraction
 from functools import cached_property
 from importlib.resources import files
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import ValidationError, model_validator
 
@@ -388,6 +388,15 @@ class NetworkConfig(Shown, NetworkDescription):
         if self.clock == "common":
             schedule = replace(schedule, lead_in=0)
         return Timing(schedule, self.steps, self._rest_steps, self.carry_over)
+
+    @property
+    def decoding_slot(self) -> Literal["after_groups", "end"]:
+        """The slot in which U is read: at the end of a step, unless outputs would precede input.
+
+        With a lead-in the input of the next step has arrived there.
+        """
+        early = self.decoder.in_time and self.timing.schedule.lead_in
+        return "after_groups" if early else "end"
 
     @property
     def _rest_steps(self) -> int:

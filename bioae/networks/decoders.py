@@ -1,7 +1,7 @@
 """Decoders: from the last layer's activity to the outputs, for NumPy arrays and PyTorch tensors.
 
 `U` is the potential of the layer's read-out model, which integrates the layer's input and is never
-reset, sampled at the end of each step.
+reset, sampled at the end of each step or, for outputs in time, in `NetworkConfig.decoding_slot`.
 
 Brian2 decodes U without storing it at every step where a decoder allows it: each neuron keeps one
 number, which is `start` before the presentation, and `collects` at the end of each step. For the
@@ -249,7 +249,7 @@ class SummedSoftmaxDecoder(_Decoder):
 
 
 class TrajectoryDecoder(_Decoder):
-    """The potential at each step."""
+    """The potential at each step, before the input of the next one arrives."""
 
     kind: Literal["trajectory"] = "trajectory"
 

@@ -47,6 +47,22 @@ def test_convolutions_of_events(random: bool) -> None:
 
 
 @pytest.mark.medium
+@pytest.mark.parametrize("schedule", ["brian2", "paper"])
+@pytest.mark.parametrize("hidden", [0, 1])
+def test_an_output_follows_its_input(schedule: str, hidden: int) -> None:
+    last = dense("last", 1, neuron="leaky_readout", parameters={"tau": "20*ms"}, initial=1.0)
+    net = drawn(
+        *[dense("hidden", 1, neuron="if", initial=2.0)][:hidden], last,
+        input_shape=[1], steps=8, schedule=schedule, encoder={"kind": "frames"},
+        task={"kind": "sequence", "outputs": 1}, decoder={"kind": "trajectory"},
+    )  # fmt: skip
+    after = np.arange(8) - 2  # steps of decay since the impulse of step 3
+    for target in ("numpy", "torch"):
+        output = simulate(net, np.eye(8)[None, :, 3:4], target)["output"].to_numpy()
+        np.testing.assert_allclose(output[0, :, 0], np.exp(-after / 20) * (after > 0), rtol=1e-12)
+
+
+@pytest.mark.medium
 def test_points_that_last_several_steps() -> None:
     held = receiving(encoder=0, steps=STEPS)
     slow = held.config.encoder.model_copy(update={"every": 3})

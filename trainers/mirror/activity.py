@@ -16,6 +16,9 @@ SENT = "sent"
 #: The distance to threshold, in units of its scale, with which each step decides on spikes.
 DISTANCE = "_distance"
 
+#: The state that the output follows, before the input of the step arrives; see `Population`.
+SAMPLED = "_sampled"
+
 #: The steps in which the potential is computed.
 Potential = Literal["all", "last"]
 

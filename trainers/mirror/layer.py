@@ -21,7 +21,7 @@ from bioae.networks.network import Network
 from bioae.networks.placed_layer import PlacedLayer
 from bioae.networks.projections import PlacedProjection
 from bioae.noise import Key, population_number
-from bioae.trainers.mirror.activity import SENT, LayerActivity, Potential, Start
+from bioae.trainers.mirror.activity import SAMPLED, SENT, LayerActivity, Potential, Start
 from bioae.trainers.mirror.compiled.arrays import Arrays
 from bioae.trainers.mirror.compiled.component import Sent
 from bioae.trainers.mirror.compiled.kernel import Part, Path
@@ -137,7 +137,11 @@ class LayerMirror(nn.Module):
             and f"{placed.name}.readout.{name}" not in network.weights
         }
         number = population_number(placed.number, readout=True)
+        #: The recorded value of the read-out.
+        self.decoded = placed.readout.decoded
         readout = replace(population, program=placed.readout_program, number=number, memory=0)
+        if network.config.decoding_slot != "end" and placed is network.config.placed[-1]:
+            readout, self.decoded = replace(readout, sampled=self.decoded), SAMPLED
         own = network.parameters(placed, readout=True)
         self.readout = NeuronMirror(readout, {**own, **shared}, **common)
         self._compiled = CompiledLayer(self.neuron, self.readout, arrays) if compile else None
@@ -257,7 +261,7 @@ class LayerMirror(nn.Module):
         spikes, final = run.recorded.pop("_spike"), {self.placed.name: (self.neuron, run)}
         activity = LayerActivity(self.placed.name, spikes, states=run.recorded)
         if potential is not None:
-            variable, name = self.placed.readout.decoded, f"{self.placed.name}.readout"
+            variable, name = self.decoded, f"{self.placed.name}.readout"
             options: dict[str, Any] = {"key": key, "before": run.before}
             options["start"] = start and start.of(name)
             read = self.readout(run.arrived, record=[variable], **options)
@@ -297,14 +301,14 @@ class LayerMirror(nn.Module):
         return self.collected(results, potential)
 
     def _requested(self, potential: Potential | None, record: Collection[str]) -> Requested:
-        variable = READOUT + self.placed.readout.decoded
+        variable = READOUT + self.decoded
         every = {"_spike", *record, *([variable] if potential == "all" else [])}
         return Requested(tuple(sorted(every)), (variable,) if potential == "last" else ())
 
     def collected(self, results: dict[str, Tensor], potential: Potential | None) -> LayerActivity:
         """Return the activity of a layer from the results of compiled steps."""
         spikes, counts = results.pop("_spike"), results.pop(f"{SUM}_spike")
-        trace = results.pop(READOUT + self.placed.readout.decoded, None)
+        trace = results.pop(READOUT + self.decoded, None)
         every, last = (None, trace) if potential == "last" else (trace, None)
         return LayerActivity(self.placed.name, spikes, every, results, last, counts)
 

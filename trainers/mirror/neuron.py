@@ -15,7 +15,7 @@ from torch.utils.checkpoint import checkpoint
 
 from bioae.equations.program import BIASES, LAYER_SPIKES
 from bioae.noise import START_STEP, Key
-from bioae.trainers.mirror.activity import DISTANCE
+from bioae.trainers.mirror.activity import DISTANCE, SAMPLED
 from bioae.trainers.mirror.connections.pathways import (
     Arrived,
     Recurrence,
@@ -82,7 +82,7 @@ class NeuronMirror(nn.Module):
                 fixed[name] = np.asarray(each)
         self._trained = nn.ModuleList(self.trained.values())
         self._constants = Constants(population, fixed)
-        self.noise = population.noise
+        self.noise, self.sampled = population.noise, population.sampled
         self._memory = population.memory
         exact = isinstance(backward.derivative, Exact) and self.program.threshold is not None
         self._times = SpikeTimes(population, backward) if exact else None
@@ -309,6 +309,8 @@ class NeuronMirror(nn.Module):
 
     def receive(self, values: Values, arriving: Arrived | None) -> None:
         """Add the whole input of a step to the variables that receive it."""
+        if self.sampled is not None:
+            values[SAMPLED] = values[self.sampled]
         # Without input from the network there may be background input.
         zero = self._like.new_zeros(())
         nothing = dict.fromkeys(self.program.arriving, zero)

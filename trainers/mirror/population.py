@@ -42,6 +42,8 @@ class Population:
     memory: int = 0
     #: The number of steps from the start of a presentation to its end.
     steps: int = 0
+    #: The state whose value before the input of a step can be recorded, as `SAMPLED`.
+    sampled: str | None = None
 
     @property
     def size(self) -> int:

@@ -156,8 +156,8 @@ class NetworkLearner(Learner):
         activity = emitted
         if config.decoder.reads_potential:
             *_, last = self._mirror.layers.values()
-            variable = placed.readout.decoded
-            activity = last.readout(arrived, record=[variable], key=key).recorded[variable]
+            read = last.readout(arrived, record=[last.decoded], key=key)
+            activity = read.recorded[last.decoded]
         self.state.check_range()
         output = config.decoder.decode(activity, default_scale=config.default_scale)
         return Chunk(tuple(spikes), output.reshape(-1, *config.output_shape).double().numpy())

@@ -416,7 +416,8 @@ class BrianNetwork(Shown):
             )
             name = self._name(placed.name, "readout")
             self.readout = Population(readout, self.clock, name, shares_input=population)
-            self.decoded = collect(self.readout, placed.readout.decoded, decoder, self.timing)
+            potential, slot = placed.readout.decoded, network.config.decoding_slot
+            self.decoded = collect(self.readout, potential, decoder, self.timing, slot)
 
     def _pathways(self, placed: PlacedLayer, rules: Mapping[str, Rule]) -> dict[str, AnySynapses]:
         population = self.populations[placed.name]

@@ -314,17 +314,19 @@ class Population(PresentedGroup):
         skip_unit_checks(self.run_regularly(code, when="synapses", order=order, name=name))
 
 
-def collect(readout: Population, potential: str, decoder: Decoder, timing: Timing) -> ValueRecorder:
+def collect(
+    readout: Population, potential: str, decoder: Decoder, timing: Timing, slot: str
+) -> ValueRecorder:
     """Let a read-out collect its potential for a decoder, and return a recorder of it.
 
-    The recorder has a row per presentation, or a row per step of the presentations where the
-    decoder needs every step.
+    The recorder has a row per presentation, or a row per step of the presentations, as read in a
+    slot, where the decoder needs every step.
     """
     name = f"{readout.name}__collected"
     if decoder.collects is None:
         inside = f"{PRESENTATION} >= 0 and {STEP} >= 0"
         inside += f" and {STEP} < {timing.steps}" if timing.rest else ""
-        return ValueRecorder(readout, potential, inside, when="end", order=10, name=name)
+        return ValueRecorder(readout, potential, inside, when=slot, order=10, name=name)
     readout.variables.add_array(_COLLECTED, size=len(readout))
     factor = decoder.factor(timing.steps)
     kept = _COLLECTED if factor == 1 else f"({factor!r} * {_COLLECTED})"

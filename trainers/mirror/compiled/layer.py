@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from bioae.noise import Key
-from bioae.trainers.mirror.activity import DISTANCE
+from bioae.trainers.mirror.activity import DISTANCE, SAMPLED
 from bioae.trainers.mirror.compiled.adjoint import Step
 from bioae.trainers.mirror.compiled.arrays import Arrays
 from bioae.trainers.mirror.compiled.build import REALS
@@ -250,8 +250,9 @@ class Symbols:
             after = symbol(step.graph, self.values[name]).node
             step.values[prefix + name] = after
             step.carried[prefix + name] = self._leaves[name], after
-        if self.neuron.measured:
-            step.values[prefix + DISTANCE] = symbol(step.graph, self.values[DISTANCE]).node
+        for name in (DISTANCE, SAMPLED):
+            if name in self.values:
+                step.values[prefix + name] = symbol(step.graph, self.values[name]).node
 
 
 def _check(neuron: NeuronMirror) -> None:
