@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -13,10 +14,12 @@ from bioae.units import has_unit, in_ms
 
 
 def spike_trains(spikes: Any, where: str) -> tuple[NDArray[np.float64], ...]:
-    """Return sorted spike times in seconds: of one array, or of each array of a list.
+    """Return sorted spike times in seconds: of one array, or of each array of a list or mapping.
 
     Times are quantities, as for `in_ms`, or numbers in seconds.
     """
+    if isinstance(spikes, Mapping):  # `spike_trains` of Brian2's monitors
+        spikes = [*spikes.values()]
     several = isinstance(spikes, list | tuple) and any(np.ndim(each) for each in spikes)
     return tuple(
         _train(each, f"{where}, trial {trial}" if several else where)

@@ -18,7 +18,10 @@ from bioae.units import has_unit, in_ms
 
 #: The name of a single population, and the length of a step without a clock.
 _NAME, DT_S = "neurons", 1e-4
-_FORMS = "a SpikeMonitor that records, (i, t), (i, t, trial), or a list of each neuron's times"
+_FORMS = (
+    "a SpikeMonitor that records, its spike_trains(), (i, t), (i, t, trial), or a list of each "
+    "neuron's times"
+)
 
 
 class _Grid(NamedTuple):
@@ -49,7 +52,8 @@ def from_monitors(
     spikes
         Of one population, which gets the name ``"neurons"``, or a mapping by population: a
         `SpikeMonitor` of Brian2; the neurons and times ``(i, t)`` of the spikes, or ``(i, t,
-        trial)`` with times since the start of the trial; or a list of each neuron's spike times.
+        trial)`` with times since the start of the trial; or a list of each neuron's spike times, or
+        a mapping by neuron, as `SpikeMonitor.spike_trains` returns it.
     states
         The `StateMonitor` of the population, or a mapping by population, with a value in each step.
         Variables become `state_VAR`, which is NaN for neurons that are not recorded.
@@ -69,7 +73,8 @@ def from_monitors(
     from bioae.simulation.results.chunk import LayerSpikes
     from bioae.simulation.results.tree import build_result
 
-    named = spikes if isinstance(spikes, Mapping) else {_NAME: spikes}
+    several = isinstance(spikes, Mapping) and not _are_trains(spikes)
+    named = spikes if several else {_NAME: spikes}
     sizes = neurons if isinstance(neurons, Mapping) else dict.fromkeys(named, neurons)
     traced = states if isinstance(states, Mapping) else {[*named, _NAME][0]: states}
     unknown = [name for name in (*sizes, *traced) if name not in named]
@@ -97,16 +102,26 @@ def from_monitors(
     )
 
 
+def _are_trains(source: Any) -> bool:
+    """Return whether these are spike times by the number of their neuron."""
+    return isinstance(source, Mapping) and len(source) > 0 and {*source} == {*range(len(source))}
+
+
 def _spikes(name: str, source: Any, size: int | None) -> tuple[Any, ...]:
     """Return the number of neurons, and neuron, time in ms and perhaps trial of each spike."""
     trial, own = None, None
+    if _are_trains(source):
+        source = [source[neuron] for neuron in range(len(source))]
     if all(hasattr(source, each) for each in ("i", "t", "source")):
         neuron, time_ms, own = source.i, np.asarray(source.t) * 1e3, len(source.source)
     elif isinstance(source, tuple) and len(source) in (2, 3):
         neuron, time_ms = source[0], _ms(source[1], name)
         trial = whole_numbers(source[2], f"{name}: trials") if len(source) == 3 else None
     elif isinstance(source, list):
-        each = [np.atleast_1d(_ms(times, name)) for times in source]
+        each = [_ms(times, name) for times in source]
+        if any(times.ndim != 1 for times in each):
+            found = f"times of the shape {next(t.shape for t in each if t.ndim != 1)}"
+            raise ResultError("the spikes do not fit", where=name, expected=_FORMS, found=found)
         neuron, own = np.repeat(np.arange(len(each)), [*map(len, each)]), len(each)
         time_ms = np.concatenate([*each, np.zeros(0)])
     else:

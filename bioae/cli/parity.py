@@ -8,6 +8,9 @@ from typing import Annotated, Any
 from bioae.cli.options import Positive, Seed, Split, check_effect, whole
 from bioae.simulation.backend import Target
 
+#: The presentations that are compared by default.
+_EXAMPLES = 4
+
 
 def parity(
     model: str,
@@ -18,7 +21,7 @@ def parity(
     split: Split | None = None,
     neurons: Annotated[int, whole(2, 10**5)] | None = None,
     steps: Annotated[int, whole(2, 10**6)] | None = None,
-    examples: Positive = 4,
+    examples: Positive | None = None,
     seed: Seed = 0,
     perturb: bool = False,
     neuron: str | None = None,
@@ -55,7 +58,7 @@ def parity(
         The number of steps per presentation of the random network; 200 by default, 50 of a synapse
         model.
     examples
-        The number of presentations, of the first examples in the data.
+        The number of presentations, of the first examples in the data; 4 by default.
     seed
         The seed of weights and input.
     perturb
@@ -68,18 +71,25 @@ def parity(
     from bioae.api import kind_of
     from bioae.api import parity as compared
     from bioae.cli.compared import summary, to_try
+    from bioae.cli.presented import presented
     from bioae.cli.tables import print_wrapped
+    from bioae.networks.artefact import network_of
 
     kind = kind_of(model)
     options: dict[str, Any] = {"seed": seed, "perturb": perturb}
     if kind == "network":
         check_effect(f"{model} is a trained network", neurons=neurons, steps=steps, neuron=neuron)
-        options |= {"data": data, "limit": examples}
+        options |= {"data": data}
         if split is not None:
             options["split"] = split
+        if examples is not None:
+            options["limit"] = examples
+        elif data is not None:  # the first ones of perhaps fewer
+            of_split = {} if split is None else {"split": options.pop("split")}
+            options["data"] = presented(network_of(model).config, data, **of_split)[:_EXAMPLES]
     else:
         check_effect(f"{model} receives random input", data=data, split=split)
-        options["examples"] = examples
+        options["examples"] = _EXAMPLES if examples is None else examples
         options |= {"neurons": neurons} if neurons else {}
         options |= {"steps": steps} if steps else {}
     if kind == "synapse":

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -263,6 +263,10 @@ class Recording(Shown):
 
     def __len__(self) -> int:
         return self.trials
+
+    def __iter__(self) -> Iterator[Recording]:
+        """Yield the trials."""
+        return (self[trial] for trial in range(self.trials))
 
     def __getitem__(self, which: int | slice | Sequence[int] | NDArray[Any]) -> Recording:
         """Return the trial at a position, or those of a slice, of positions or of a mask."""

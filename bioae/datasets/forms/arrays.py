@@ -56,16 +56,19 @@ def arrays(source: Any, request: Request) -> Data:
 
 def _is_pair(source: Any) -> bool:
     """Return whether these are examples, and a number or an array for each of them."""
-    if not isinstance(source, tuple) or len(source) != 2 or min(map(_axes, source)) < 1:
+    if not isinstance(source, tuple) or len(source) != 2 or _axes(source[1]) < 1:
         return False
-    of_x, of_y = map(np.shape, source)
+    of_y = np.shape(source[1])
+    if isinstance(source[0], list) and not all(map(np.isscalar, source[0])):  # ragged, perhaps
+        return len(source[0]) == of_y[0]
+    of_x = np.shape(source[0]) if _axes(source[0]) else ()
     return len(of_x) > 1 and (len(of_y) == 1 or (of_x[0] == of_y[0] and of_x != of_y))
 
 
-@form(_is_pair, "layout", "white")
+@form(_is_pair, "layout", "white", "sensor", "time_unit")
 def pairs(source: Any, request: Request) -> Data:
-    """Return an array with its labels or its targets, as the task or else the type requires."""
-    data, answers = arrays(source[0], request), as_array(source[1], "y")
+    """Return examples with their labels or targets, as the task or else the type requires."""
+    data, answers = request.convert(source[0]), as_array(source[1], "y")
     by_type = "targets" if answers.dtype.kind == "f" or answers.ndim > 1 else "labels"
     key = request.target or by_type
     if key in request.known:

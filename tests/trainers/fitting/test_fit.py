@@ -219,6 +219,7 @@ def test_a_refractory_time_is_recovered_in_whole_steps() -> None:
     assert np.isnan(fit.table.standard_error.sel(parameter="spare"))
     assert not fit.undetermined.sel(parameter="spare").any()
     assert any("spare acts in whole steps of 0.1 ms" in line for line in fit.notes())
+    assert any("width is at its lower bound" in line for line in fit.notes())
     profile = fit.profile("spare", points=5)
     assert (profile.loss >= fit.loss).all()
     assert len({*profile.value.values}) == 5
