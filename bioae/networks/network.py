@@ -13,6 +13,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from brian2.units.fundamentalunits import Quantity
 from numpy.typing import ArrayLike, NDArray
 from pydantic import ValidationError
 
@@ -173,6 +174,23 @@ class Network(Shown):
                 dt=self.config.dt_seconds, steps=self.config.steps, where=f"the array {own!r}",
             )  # fmt: skip
         return steps
+
+    def in_units(self, name: str) -> Quantity:
+        """Return weights with their unit: what a spike adds to its target variable.
+
+        In the order of `weights`; of a network from a Brian2 script that of its synapses.
+        """
+        from bioae.equations.declarations import parameter_values
+        from bioae.equations.quantities import evaluate
+
+        found = {each.name: (placed, each) for placed in self.config.placed
+                 for each in placed.projections if each.synapse is None}  # fmt: skip
+        one_of(name, "the name of a projection that does not learn", [*found], error=NetworkError)
+        placed, projection = found[name]
+        model, target = placed.model, projection.target
+        unit = model.weight if target is None else model.targets[target]
+        amount = evaluate(unit, parameter_values(model), where=f"layer {placed.name}, weight")
+        return self.weights[name] * amount
 
     def parameters(self, placed: PlacedLayer, *, readout: bool = False) -> dict[str, NDArray[Any]]:
         """Return a layer's parameters in base units: scalars, or (neuron) arrays.

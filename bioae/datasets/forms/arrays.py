@@ -60,7 +60,7 @@ def _is_pair(source: Any) -> bool:
         return False
     of_y = np.shape(source[1])
     if isinstance(source[0], list) and not all(map(np.isscalar, source[0])):  # ragged, perhaps
-        return len(source[0]) == of_y[0]
+        return bool(len(source[0]) == of_y[0])
     of_x = np.shape(source[0]) if _axes(source[0]) else ()
     return len(of_x) > 1 and (len(of_y) == 1 or (of_x[0] == of_y[0] and of_x != of_y))
 

@@ -93,6 +93,23 @@ def test_spikes_are_those_of_the_script() -> None:
     assert dict(again.rows).keys() == dict(converted.rows).keys()
 
 
+def test_weights_have_the_unit_and_the_order_of_the_script() -> None:
+    _, network = script()
+    converted = bioae.from_brian2(network, duration=9 * ms).network
+    synapses = {each.name: each for each in network.objects if isinstance(each, b2.Synapses)}
+    expected = {
+        "cells.excites": 6 * mV, "cells.inhibits": -2 * synapses["inhibits"].w[:],
+        "cells.feed": 12 * mV, "cells.feed_2": 0.5 * mV,
+    }  # fmt: skip
+    for name, amounts in expected.items():
+        found = converted.in_units(name)
+        assert found.dim == mV.dim
+        assert found.shape == (len(synapses[name.removesuffix("_2").partition(".")[2]]),)
+        np.testing.assert_array_equal(np.asarray(found), np.asarray(amounts))
+    with refused(NetworkError, "cells.feed", found="'feed'"):
+        converted.in_units("feed")
+
+
 @pytest.mark.medium
 def test_a_script_trains_to_rates() -> None:
     """Signs hold, the error is that of the rates in Hz, and Brian2 fires the same spikes."""
