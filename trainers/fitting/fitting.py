@@ -183,5 +183,6 @@ def _check_seen(stated: Problem, objective: Objective, points: Any) -> None:
         raise InputError(
             f"the recording does not depend on {', '.join(names)}", where=stated.model.name,
             expected="free parameters that change the spikes or the voltage",
-            hint="Leave them out of `free`",
+            hint="The input has no unit, and arrives as spikes do: give it one"
+            if stated.place is None else "Leave them out of `free`",
         )  # fmt: skip

@@ -204,8 +204,12 @@ class OptimisationConfig(DescentConfig):
 
     @field_validator("rates", "delays", mode="before")
     @classmethod
-    def _texts(cls, value: object) -> object:
-        return as_texts(value)
+    def _texts(cls, value: object, info: ValidationInfo) -> object:
+        texts = as_texts(value)
+        if info.field_name == "rates" and isinstance(texts, dict):  # a number lacks its unit
+            return {n: repr(each) if type(each) in (int, float) else each
+                    for n, each in texts.items()}  # fmt: skip
+        return texts
 
     @model_validator(mode="after")
     def _per_neuron_is_trained(self) -> OptimisationConfig:

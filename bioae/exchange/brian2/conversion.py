@@ -235,7 +235,7 @@ class Conversion:
         for each in self._inputs:
             drawn = ", with other random numbers" if type(each) is PoissonGroup else ""
             self.rows[each.name] = f"input, neurons {self._first[each.name]} and following{drawn}"
-        found = (constant_rates(each) for each in self._inputs)
+        found = (constant_rates(each, self.dt, self._namespace) for each in self._inputs)
         constant = [each for each in found if each is not None]
         if constant and len(constant) == len(self._inputs):
             values = np.concatenate(constant) * self.dt

@@ -33,11 +33,17 @@ def size(source: Any) -> int:
     return len(target_of(source) if isinstance(source, PoissonInput) else source)
 
 
-def constant_rates(source: Any) -> NDArray[np.float64] | None:
+def constant_rates(
+    source: Any, dt: float, namespace: Mapping[str, Any]
+) -> NDArray[np.float64] | None:
     """Return the rate of each neuron (hertz) of a Poisson group; None where they change."""
-    if not isinstance(source, PoissonGroup) or isinstance(poisson_rates(source), str):
+    if not isinstance(source, PoissonGroup):
         return None
-    return np.broadcast_to(np.asarray(poisson_rates(source), float), len(source))
+    given = poisson_rates(source)
+    if isinstance(given, str) and "t" in get_identifiers(given):
+        return None
+    values = rates(source, 1, dt, namespace) if isinstance(given, str) else given
+    return np.broadcast_to(np.asarray(values, float), len(source))
 
 
 def frames(
@@ -78,11 +84,11 @@ def _fired(source: Any, steps: int, dt: float) -> tuple[NDArray[np.int64], NDArr
 
 
 def rates(source: Any, steps: int, dt: float, namespace: Mapping[str, Any]) -> NDArray[np.float64]:
-    """Return the rates of a Poisson group (hertz) in each step."""
-    constant = constant_rates(source)
-    if constant is not None:
-        return constant
-    expression = Expression(poisson_rates(source))
+    """Return the rates of a Poisson group (hertz) in each step, or those of all steps."""
+    given = poisson_rates(source)
+    if not isinstance(given, str):
+        return np.asarray(given, float)
+    expression = Expression(given)
     values: dict[str, Any] = {"dt": dt, "t": np.arange(steps)[:, None] * dt}
     values |= {"i": np.arange(len(source)), "N": len(source)}
     functions = dict(array_functions(np))

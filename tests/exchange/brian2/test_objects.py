@@ -132,16 +132,19 @@ def test_a_script_trains_to_rates() -> None:
     errors = trained.history["validation_mean_absolute_error"]
     assert errors.min() == pytest.approx(abs(counts[0].mean() / 0.03 - 90))
     assert errors.min() < errors[0]
-    with refused(NetworkError, where="training.rates.cells", found="20000 Hz"):
-        bioae.train(converted.network, settings={"training": {"rates": {"cells": "20*kHz"}}})
+    for rate, found in (("20*kHz", "20000 Hz"), (20, "1")):
+        with refused(NetworkError, where="training.rates.cells", found=found):
+            bioae.train(converted.network, settings={"training": {"rates": {"cells": rate}}})
 
 
-def test_poisson_sources_and_generators_are_the_input() -> None:
+@pytest.mark.parametrize("rates", [[50, 100, 200] * Hz, "50*Hz*2**i"], ids=str)
+def test_poisson_sources_and_generators_are_the_input(rates: Any) -> None:
     group = b2.NeuronGroup(3, "v : 1", threshold="v > 0.5", reset="v = 0", name="relay")
-    source = b2.PoissonGroup(3, [50, 100, 200] * Hz, name="poisson")
+    source = b2.PoissonGroup(3, rates, name="poisson")
     synapses = b2.Synapses(source, group, on_pre="v += 1", name="feed")
     synapses.connect(j="i")
     converted = bioae.from_brian2(group, source, synapses, duration=2 * b2.second)
+    assert converted.network.config.encoder.kind == "bernoulli"
     result = bioae.simulate(converted.network, converted.data, "torch", progress=False)
     counts = result["/layers/relay"].spike_count.values[0]
     np.testing.assert_allclose(counts, [100, 200, 400], atol=60)
