@@ -40,7 +40,8 @@ def check_free(path: Path | str, *, resume: bool = False, overwrite: bool = Fals
     if folder.exists() and not resume and not overwrite:
         raise OutputError(
             "an interrupted run left finished chunks, which were kept", where=str(folder),
-            hint="Continue it with --resume, or start over with --overwrite",
+            hint="Continue it with --resume (resume=True), or start over with --overwrite "
+            "(overwrite=True)",
         )  # fmt: skip
     return path
 
