@@ -19,7 +19,7 @@ def spike_trains(spikes: Any, where: str) -> tuple[NDArray[np.float64], ...]:
     Times are quantities, as for `in_ms`, or numbers in seconds.
     """
     if isinstance(spikes, Mapping):  # `spike_trains` of Brian2's monitors
-        spikes = [*spikes.values()]
+        spikes = [spikes[number] for number in sorted(spikes)]
     several = isinstance(spikes, list | tuple) and any(np.ndim(each) for each in spikes)
     return tuple(
         _train(each, f"{where}, trial {trial}" if several else where)

@@ -104,7 +104,10 @@ def from_monitors(
 
 def _are_trains(source: Any) -> bool:
     """Return whether these are spike times by the number of their neuron."""
-    return isinstance(source, Mapping) and len(source) > 0 and {*source} == {*range(len(source))}
+    if not isinstance(source, Mapping) or not source or {*source} != {*range(len(source))}:
+        return False
+    # Numbers may also be names of populations.
+    return not any(isinstance(each, tuple) or hasattr(each, "source") for each in source.values())
 
 
 def _spikes(name: str, source: Any, size: int | None) -> tuple[Any, ...]:

@@ -13,6 +13,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from brian2 import second
 from brian2.units.fundamentalunits import Quantity
 from numpy.typing import ArrayLike, NDArray
 from pydantic import ValidationError
@@ -36,8 +37,6 @@ from bioae.showing import Shown, Summary
 from bioae.units import has_unit
 
 if TYPE_CHECKING:
-    from brian2 import Quantity
-
     from bioae.responses.calibration import Calibration
 
 #: The neuron models, with time steps, that were looked at, and the warnings that were given.
@@ -176,21 +175,32 @@ class Network(Shown):
         return steps
 
     def in_units(self, name: str) -> Quantity:
-        """Return weights with their unit: what a spike adds to its target variable.
+        """Return the weights of a projection times what a weight of 1 adds, with its unit.
 
         In the order of `weights`; of a network from a Brian2 script that of its synapses.
+
+        Raises
+        ------
+        NetworkError
+            If there are no such weights, they learn by a synapse model, or what a weight of 1 adds
+            differs between neurons.
         """
         from bioae.equations.declarations import parameter_values
         from bioae.equations.quantities import evaluate
 
         found = {each.name: (placed, each) for placed in self.config.placed
-                 for each in placed.projections if each.synapse is None}  # fmt: skip
+                 for each in placed.projections
+                 if each.synapse is None and each.fixed is None}  # fmt: skip
         one_of(name, "the name of a projection that does not learn", [*found], error=NetworkError)
         placed, projection = found[name]
-        model, target = placed.model, projection.target
-        unit = model.weight if target is None else model.targets[target]
-        amount = evaluate(unit, parameter_values(model), where=f"layer {placed.name}, weight")
-        return self.weights[name] * amount
+        model, target, own = placed.model, projection.target, self.parameters(placed)
+        names = {"dt": Quantity(self.config.dt_seconds, dim=second.dim)} | {
+            key: Quantity(own.get(key, each), dim=each.dim)
+            for key, each in parameter_values(model).items()
+            if not np.ndim(own.get(key, each))
+        }
+        unit, where = model.weight if target is None else model.targets[target], f"{name}, weight"
+        return self.weights[name] * evaluate(unit, names, where=where, error=NetworkError)
 
     def parameters(self, placed: PlacedLayer, *, readout: bool = False) -> dict[str, NDArray[Any]]:
         """Return a layer's parameters in base units: scalars, or (neuron) arrays.

@@ -52,8 +52,9 @@ class Recording(Shown):
         The potential at the beginning of each step, (time) or (trial, time), with any unit; NaN
         where it is not known.
     spikes
-        The spike times since the start of the trial: one array, or a list of one per trial. They
-        are quantities, such as those of Brian2 and Neo, or numbers in seconds.
+        The spike times since the start of the trial: one array, or a list of one per trial, or a
+        mapping by its number, as from `SpikeMonitor.spike_trains`. They are quantities, such as
+        those of Brian2 and Neo, or numbers in seconds.
     voltage_dt
         The time step of the potential, if it is another one: values are interpolated.
     name

@@ -19,7 +19,7 @@ from bioae.trainers import TrainingConfig
 Run = Callable[..., Any]
 Refused = Callable[..., str]
 
-OUTPUTS = 3
+OUTPUTS, POINTS = 3, 4  # a point for each step of CONFIG
 TASKS: dict[str, str] = {
     "classification": 'task = { kind = "classification", classes = 3 }\n'
     'decoder = { kind = "summed_softmax" }',
@@ -51,7 +51,7 @@ derivative = "arctan"
 def prepare(folder: Path, task: str, training: str = "", **changes: Any) -> None:
     """Write a configuration and its data: 24 images of 4 by 4."""
     drawn = stream(0, 0)
-    shape = (24, 4, OUTPUTS) if task == "sequence" else (24, OUTPUTS)
+    shape = (24, POINTS, OUTPUTS) if task == "sequence" else (24, OUTPUTS)
     arrays = {
         "images": drawn.random((24, 4, 4)), "labels": np.arange(24) % OUTPUTS,
         "targets": drawn.normal(size=shape), **changes,

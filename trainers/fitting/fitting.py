@@ -180,9 +180,11 @@ def _check_seen(stated: Problem, objective: Objective, points: Any) -> None:
                 where=stated.model.name, expected="a refractory time, in seconds",
                 hint="Give it a value: model.with_parameters",
             )  # fmt: skip
+        unused_input = "" if stated.place is not None else (
+            ". The input arrives as spikes do: give it a unit, or name its variable, input=..."
+        )  # fmt: skip
         raise InputError(
             f"the recording does not depend on {', '.join(names)}", where=stated.model.name,
             expected="free parameters that change the spikes or the voltage",
-            hint="The input has no unit, and arrives as spikes do: give it one"
-            if stated.place is None else "Leave them out of `free`",
+            hint="Leave them out of `free`" + unused_input,
         )  # fmt: skip

@@ -66,7 +66,7 @@ class LayerActivity:
         (time, example, *shape), 0 or 1.
     potential
         The potential U of the layer's read-out model, which is never reset, at the end of each
-        step (time, example, *shape); None if it was not requested.
+        step, or as `SAMPLED` (time, example, *shape); None if it was not requested.
     states
         The requested states, by name (time, example, *shape); `DISTANCE` is one.
     final_potential

@@ -59,9 +59,10 @@ def _is_pair(source: Any) -> bool:
     if not isinstance(source, tuple) or len(source) != 2 or _axes(source[1]) < 1:
         return False
     of_y = np.shape(source[1])
-    if isinstance(source[0], list) and not all(map(np.isscalar, source[0])):  # ragged, perhaps
-        return bool(len(source[0]) == of_y[0])
-    of_x = np.shape(source[0]) if _axes(source[0]) else ()
+    axes = _axes(source[0])
+    if isinstance(source[0], list) and axes < 2 and not all(map(np.isscalar, source[0])):
+        return bool(len(source[0]) == of_y[0])  # of objects, or ragged
+    of_x = np.shape(source[0]) if axes else ()
     return len(of_x) > 1 and (len(of_y) == 1 or (of_x[0] == of_y[0] and of_x != of_y))
 
 

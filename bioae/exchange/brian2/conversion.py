@@ -238,7 +238,7 @@ class Conversion:
         found = (constant_rates(each, self.dt, self._namespace) for each in self._inputs)
         constant = [each for each in found if each is not None]
         if constant and len(constant) == len(self._inputs):
-            values = np.concatenate(constant) * self.dt
+            values = np.clip(np.concatenate(constant) * self.dt, 0, 1)  # probabilities
             return {"kind": "bernoulli", "rate": 1.0}, values[None, None, None]
         data = frames(self._inputs, self.steps, self.dt, self._namespace, seed)
         return {"kind": "frames"}, data

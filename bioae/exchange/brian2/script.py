@@ -42,7 +42,10 @@ _USUAL = "arrived_post += weight"
 _INPUT = "INPUT"
 
 #: The outputs (presentation, neuron) by decoder, from the potential U (neuron, presentation, step).
-_DECODED = {"max": "U.max(-1).T", "last": "U[..., -1].T", "mean": "U.mean(-1).T"}
+_DECODED = {
+    "max": "U.max(-1).T", "last": "U[..., -1].T", "mean": "U.mean(-1).T",
+    "trajectory": "U.transpose(1, 2, 0).reshape(PRESENTATIONS, -1)",
+}  # fmt: skip
 
 
 def write_script(

@@ -255,7 +255,10 @@ def test_delays_are_rounded_as_brian2_rounds_them() -> None:
     np.testing.assert_array_equal(steps, (np.arange(9) * 0.05 / 0.1 + 0.5).astype(int))
 
 
-CASES = [("brian2", "constant_current"), ("paper", "bernoulli")]
+CASES = [
+    ("brian2", "constant_current", "mean"), ("paper", "bernoulli", "mean"),
+    ("brian2", "bernoulli", "trajectory"),
+]  # fmt: skip
 WITHOUT_BIOAE = "import runpy, sys; sys.modules['bioae'] = None; runpy.run_path(sys.argv[1])"
 #: A comment that would end its text in the script.
 QUOTED = {
@@ -278,11 +281,14 @@ PROJECTIONS = [
 
 
 @pytest.mark.medium
-@pytest.mark.parametrize(("schedule", "encoder"), CASES)
-def test_it_fires_the_same_spikes(tmp_path: Path, schedule: str, encoder: str) -> None:
+@pytest.mark.parametrize(("schedule", "encoder", "decoder"), CASES)
+def test_it_fires_the_same_spikes(
+    tmp_path: Path, schedule: str, encoder: str, decoder: str
+) -> None:
+    task = "sequence" if decoder == "trajectory" else "representation"
     config = bioae.NetworkConfig(
         input_shape=[1, 4, 4], steps=30, schedule=schedule, encoder={"kind": encoder},
-        decoder={"kind": "mean"}, neurons={"quoted": QUOTED},
+        decoder={"kind": decoder}, task={"kind": task, "outputs": 16}, neurons={"quoted": QUOTED},
         populations=POPULATIONS, projections=PROJECTIONS,
     )  # fmt: skip
     network, images = bioae.Network.initialise(config).quantised(), pictures(3, 4, 4)
@@ -297,6 +303,8 @@ def test_it_fires_the_same_spikes(tmp_path: Path, schedule: str, encoder: str) -
     assert lines == [(name, count, count, "0") for name, count in counts.items()]
     assert "0" not in counts.values()
     assert done.stdout.endswith(" is 0\n")  # the difference of the outputs
+    mirrored = bioae.simulate(network, images, "torch", seed=5)["output"]
+    np.testing.assert_array_equal(result["output"], mirrored)
 
 
 def test_time_in_a_presentation_is_refused_and_other_files_are_kept(tmp_path: Path) -> None:
