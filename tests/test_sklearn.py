@@ -129,9 +129,10 @@ def test_methods_need_a_fitted_estimator(digits: NDArray[np.float64]) -> None:
             getattr(SpikingAutoEncoder(), method)(digits[:3])
 
 
-def test_a_described_network(digits: NDArray[np.float64]) -> None:
+@pytest.mark.parametrize("neuron", ["lif", "qif"])  # the second has no theta to train
+def test_a_described_network(digits: NDArray[np.float64], neuron: str) -> None:
     description = {
-        "input_shape": [1, 8, 8], "steps": 5, "latent": "code",
+        "input_shape": [1, 8, 8], "steps": 5, "latent": "code", "neuron": neuron,
         "layers": [
             {"kind": "conv2d", "name": "code", "channels": 2, "kernel": 3},
             {"kind": "conv_transpose2d", "name": "output", "channels": 1, "kernel": 3},

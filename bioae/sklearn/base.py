@@ -118,6 +118,7 @@ class SpikingEstimator(BaseEstimator):  # type: ignore[misc]
         network = self._description()
         layers = self._regularised(network)
         term = {"coefficient": 1.0, "layers": layers, "target": target}
+        trainable = {name for placed in network.placed for name in placed.model.trainable}
         return {
             "data": {"validation": self.validation},
             "network": network.to_mapping(),
@@ -127,7 +128,7 @@ class SpikingEstimator(BaseEstimator):  # type: ignore[misc]
                 "learning_rate": self.learning_rate,
                 "schedule": {"name": "cosine", "warm_up": min(0.2, epochs / 2)},
                 "derivative": {"name": "arctan", "alpha": 2.0},
-                "trainable": ["tau", "theta"],
+                "trainable": [name for name in ("tau", "theta") if name in trainable],
                 "gradient_clip": 0,
                 "seed": seed,
             },

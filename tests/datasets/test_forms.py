@@ -85,6 +85,15 @@ def test_a_pair_has_labels_or_targets() -> None:
     for y, target in ((LABELS / 2, None), (LABELS, "targets"), (LABELS[:, None], None)):
         targets: Any = convert((PIXELS, y), SHAPE, target=target).targets
         np.testing.assert_array_equal(targets[:, 0], np.ravel(y))
+    signals = np.random.default_rng(0).random((3, 4, 2))
+    alike = convert((signals, signals), (2,), target="targets").targets
+    np.testing.assert_array_equal(alike, signals)
+    assert convert((PIXELS[0, 0], PIXELS[1, 0]), SHAPE).targets is None  # two images
+    spikes = [np.array([(t, 0)], [("t", float), ("x", int)]) for t in (1.0, 2.0)]
+    events = convert(([*spikes, np.concatenate(spikes)], LABELS), (2,), time_unit="ms")
+    np.testing.assert_array_equal(events.labels, LABELS)
+    with refused(DataError, where="targets", found=re.compile(r"\(2, 4, 2\)")):
+        convert((signals, signals[:2]), (2,), target="targets")
     with refused(DataError, where="labels", found=re.compile("float64")):
         convert((PIXELS, LABELS / 2), SHAPE, target="labels")
     with refused(DataError, where="labels", hint="Leave out y, or labels="):

@@ -55,20 +55,24 @@ def arrays(source: Any, request: Request) -> Data:
 
 
 def _is_pair(source: Any) -> bool:
-    """Return whether these are examples, and a number or an array for each of them."""
+    """Return whether these may be examples, and a number or an array for each of them."""
     if not isinstance(source, tuple) or len(source) != 2 or _axes(source[1]) < 1:
         return False
-    of_y = np.shape(source[1])
-    axes = _axes(source[0])
+    axes, of_y = _axes(source[0]), np.shape(source[1])
     if isinstance(source[0], list) and axes < 2 and not all(map(np.isscalar, source[0])):
         return bool(len(source[0]) == of_y[0])  # of objects, or ragged
-    of_x = np.shape(source[0]) if axes else ()
-    return len(of_x) > 1 and (len(of_y) == 1 or (of_x[0] == of_y[0] and of_x != of_y))
+    return axes > 1
 
 
 @form(_is_pair, "layout", "white", "sensor", "time_unit")
 def pairs(source: Any, request: Request) -> Data:
-    """Return examples with their labels or targets, as the task or else the type requires."""
+    """Return examples with their labels or targets, as the task or else the type requires.
+
+    Two arrays of one shape are two examples, unless the task has targets.
+    """
+    alike = np.shape(source[1]) == (np.shape(source[0]) if _axes(source[0]) else None)
+    if alike and request.target != "targets":
+        return arrays(source, request)
     data, answers = request.convert(source[0]), as_array(source[1], "y")
     by_type = "targets" if answers.dtype.kind == "f" or answers.ndim > 1 else "labels"
     key = request.target or by_type
