@@ -9,7 +9,7 @@ from dataclasses import replace
 from fractions import Fraction
 from functools import cached_property
 from importlib.resources import files
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from pydantic import ValidationError, model_validator
 
@@ -20,7 +20,7 @@ from bioae.equations.model import NeuronModel
 from bioae.equations.synapses.model import SynapseModel
 from bioae.errors import NetworkError, describe
 from bioae.networks.description import NetworkDescription
-from bioae.networks.encoders import kinds_for
+from bioae.networks.encoders import Encoder
 from bioae.networks.graph import Projection
 from bioae.networks.layer_base import ENCODER, PopulationBase, Shape
 from bioae.networks.placed_layer import PlacedLayer
@@ -426,7 +426,7 @@ class NetworkConfig(Shown, NetworkDescription):
         return max(each.depth for each in self.placed)
 
     def _check_encoder(self) -> None:
-        kind, shape, fitting = self.encoder.kind, self.input_shape, kinds_for(signals=self.in_time)
+        kind, shape, fitting = self.encoder.kind, self.input_shape, _encoders(signals=self.in_time)
         if kind not in fitting:
             found, wanted = ("signals", "images") if self.in_time else ("images", "signals")
             raise ValueError(
@@ -436,6 +436,13 @@ class NetworkConfig(Shown, NetworkDescription):
         if self.in_time:
             _ = self.points
         _check_indices(math.prod(self.encoded_shape))
+
+
+def _encoders(*, signals: bool) -> list[str]:
+    """Return the kinds of encoders of signals, or of images."""
+    every = get_args(get_args(Encoder)[0])
+    fitting = (each for each in every if (each.in_time if signals else each.of_images))
+    return [each.model_fields["kind"].default for each in fitting]
 
 
 def _check_indices(number: int) -> None:

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import math
 from fractions import Fraction
-from typing import Annotated, ClassVar, Literal, Self, get_args
+from typing import Annotated, ClassVar, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -229,10 +229,3 @@ Encoder = Annotated[
     Bernoulli | FirstSpike | ConstantCurrent | Frames | LevelCrossing | Population,
     Field(discriminator="kind"),
 ]
-
-
-def kinds_for(*, signals: bool) -> list[str]:
-    """Return the kinds of encoders of signals, or of images."""
-    encoders = get_args(get_args(Encoder)[0])
-    fitting = (each for each in encoders if (each.in_time if signals else each.of_images))
-    return [each.model_fields["kind"].default for each in fitting]
