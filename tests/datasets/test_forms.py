@@ -86,8 +86,8 @@ def test_a_pair_has_labels_or_targets() -> None:
         targets: Any = convert((PIXELS, y), SHAPE, target=target).targets
         np.testing.assert_array_equal(targets[:, 0], np.ravel(y))
     signals = np.random.default_rng(0).random((3, 4, 2))
-    alike = convert((signals, signals), (2,), target="targets").targets
-    np.testing.assert_array_equal(alike, signals)
+    targets = convert((signals, signals), (2,), target="targets").targets
+    np.testing.assert_array_equal(targets, signals)
     assert convert((PIXELS[0, 0], PIXELS[1, 0]), SHAPE).targets is None  # two images
     spikes = [np.array([(t, 0)], [("t", float), ("x", int)]) for t in (1.0, 2.0)]
     events = convert(([*spikes, np.concatenate(spikes)], LABELS), (2,), time_unit="ms")

@@ -70,8 +70,8 @@ def pairs(source: Any, request: Request) -> Data:
 
     Two arrays of one shape are two examples, unless the task has targets.
     """
-    alike = np.shape(source[1]) == (np.shape(source[0]) if _axes(source[0]) else None)
-    if alike and request.target != "targets":
+    same_shape = _axes(source[0]) > 0 and np.shape(source[0]) == np.shape(source[1])
+    if same_shape and request.target != "targets":
         return arrays(source, request)
     data, answers = request.convert(source[0]), as_array(source[1], "y")
     by_type = "targets" if answers.dtype.kind == "f" or answers.ndim > 1 else "labels"

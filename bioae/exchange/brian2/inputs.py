@@ -42,8 +42,7 @@ def constant_rates(
     given = poisson_rates(source)
     if isinstance(given, str) and "t" in get_identifiers(given):
         return None
-    values = rates(source, 1, dt, namespace) if isinstance(given, str) else given
-    return np.broadcast_to(np.asarray(values, float), len(source))
+    return np.broadcast_to(rates(source, 1, dt, namespace), len(source))
 
 
 def frames(
