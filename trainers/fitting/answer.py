@@ -72,8 +72,9 @@ class Fit(Shown):
     recording
         The recording.
     loss
-        The weighted sum of the negative log-likelihood of the spikes, and of half the squared
-        residuals of the voltage over the noise's variance.
+        The weighted sum of the negative log-likelihood of the spikes, less the logarithm of
+        a free ``width``, and of half the squared residuals of the voltage over the noise's
+        variance.
     voltage_noise
         The standard deviation of the voltage's noise, given or estimated; NaN without a voltage.
     seconds
@@ -415,12 +416,6 @@ class Fit(Shown):
                 f"The parameters are those with the most coincidences. The smallest loss is "
                 f"{likely:.6g}, and the standard errors suppose it."
             )
-        elif self._regular and not self._problem.voltage:
-            lines.append(
-                "The spikes are nearly without noise (the width is at its lower bound), and then "
-                "the likelihood prefers neurons that are ready to fire too early: choose by "
-                'coincidences (coincidence = "2*ms"), or fit the potential.'
-            )
         lines += self._of_free_run()
         if count > 1 and self.agreeing < max(2, count / 4):
             lines.append(
@@ -428,12 +423,6 @@ class Fit(Shown):
                 "starts may find a smaller one."
             )
         return lines
-
-    @property
-    def _regular(self) -> bool:
-        """True if the width of the escape noise is at its lower bound."""
-        names = [each.name for each in self._problem.free]
-        return WIDTH in names and bool(self._u[0, names.index(WIDTH)] <= _AT_BOUND)
 
     def _of_free_run(self) -> list[str]:
         """Return sentences on a free run that has little to do with the recording."""

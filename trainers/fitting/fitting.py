@@ -34,7 +34,7 @@ from bioae.trainers.fitting.terms import WIDTH, Floats, Objective
 from bioae.trainers.mirror.compiled.unsupported import Unsupported
 
 #: The width of the noise from which a search starts, as a fraction of the way between its bounds.
-_WIDE = 0.85
+_WIDE = 0.94
 
 
 def search(

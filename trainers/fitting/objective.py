@@ -24,6 +24,7 @@ from bioae.trainers.fitting.terms import (
     LATENCY,
     OFFSET,
     SCALE,
+    WIDTH,
     Drive,
     Floats,
     FreeParameter,
@@ -82,9 +83,14 @@ class CompiledObjective:
         values, slopes = self._values(u)
         values[COUPLING] = np.full(len(u), -np.expm1(-1e3 * coupling * self.drive.dt))
         with np.errstate(all="ignore"):
-            return self.kernel.sums(
+            losses = self.kernel.sums(
                 self.drive, values, slopes, settle=self._settle, weights=self._weights
             )
+        for k, each in enumerate(self.free):
+            if each.name == WIDTH:  # the prior: without noise, the likelihood has its maximum at 0
+                losses.total[:] -= self._weights[0] * np.log(values[WIDTH])
+                losses.gradient[:, k] -= self._weights[0] * slopes[WIDTH, WIDTH] / values[WIDTH]
+        return losses
 
     def with_noise(self, voltage_noise: float) -> CompiledObjective:
         """Return the same objective for another standard deviation of the voltage's noise."""

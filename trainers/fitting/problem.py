@@ -29,7 +29,7 @@ OTHERS = {"gain": GAIN, "offset": OFFSET, "latency": LATENCY, "width": WIDTH}
 USERS = {name: user for user, name in OTHERS.items()}
 
 #: Bounds of the width of the escape noise, in units of the scale of the distance to threshold.
-_WIDTHS = (0.003, 1.0)
+_WIDTHS = (1e-6, 1.0)
 
 #: Times around a recorded spike in which the potential of a model with a reset does not count.
 BEFORE_S, AFTER_S = 1e-3, 2e-3
