@@ -31,7 +31,7 @@ from bioae.trainers.fitting.page import write_fit
 from bioae.trainers.fitting.problem import USERS, Problem, with_values
 from bioae.trainers.fitting.search import Descent, descend
 from bioae.trainers.fitting.settings import number_in
-from bioae.trainers.fitting.terms import WIDTH, Floats, Losses, Objective
+from bioae.trainers.fitting.terms import Floats, Losses, Objective
 from bioae.unit_text import readable, unit_name
 
 #: The step of the differences that give the observed information, in units of the error of a
@@ -394,7 +394,7 @@ class Fit(Shown):
         if self._problem.place is None:
             lines.append("The input has no unit: it arrives as spikes do, in network weights.")
         ended = zip(self._names, self._inside, strict=True)
-        if names := [name for name, inside in ended if not inside and name != USERS[WIDTH]]:
+        if names := [name for name, inside in ended if not inside]:
             lines.append(f"At a bound: {', '.join(names)}. A wider one may fit better.")
         lines += [
             f"{each.name} acts in whole steps of {each.step * 1e3:g} ms: it has no standard error, "

@@ -87,7 +87,8 @@ class CompiledObjective:
                 self.drive, values, slopes, settle=self._settle, weights=self._weights
             )
         for k, each in enumerate(self.free):
-            if each.name == WIDTH:  # the prior: without noise, the likelihood has its maximum at 0
+            # The prior: without noise in the spikes, their likelihood has its maximum at 0.
+            if each.name == WIDTH and self.drive.spikes is not None:
                 losses.total[:] -= self._weights[0] * np.log(values[WIDTH])
                 losses.gradient[:, k] -= self._weights[0] * slopes[WIDTH, WIDTH] / values[WIDTH]
         return losses

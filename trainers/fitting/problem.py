@@ -28,7 +28,8 @@ OTHERS = {"gain": GAIN, "offset": OFFSET, "latency": LATENCY, "width": WIDTH}
 #: The names that users give them, by their own names.
 USERS = {name: user for user, name in OTHERS.items()}
 
-#: Bounds of the width of the escape noise, in units of the scale of the distance to threshold.
+#: Bounds of the width of the escape noise, in units of the scale of the distance to threshold. A
+#: search starts near the upper one, see `fitting.py`.
 _WIDTHS = (1e-6, 1.0)
 
 #: Times around a recorded spike in which the potential of a model with a reset does not count.

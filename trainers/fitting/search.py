@@ -258,7 +258,8 @@ def _as_residual(at: Losses, offset: float) -> tuple[Floats, Floats]:
     # Without curvature, the trust region would be filled along directions that change nothing.
     roots = np.sqrt(np.where(seen, eigenvalues, _STIFF * largest))
     jacobian = roots[:, None] * vectors.T
-    reduced = np.where(seen, vectors.T @ at.gradient / roots, 0.0)
+    with np.errstate(over="ignore"):  # of directions that are not seen
+        reduced = np.where(seen, vectors.T @ at.gradient / roots, 0.0)
     square, whole = float(reduced @ reduced), 2 * (loss + offset)
     if square > whole:
         reduced, square = reduced * np.sqrt(whole / square), whole

@@ -62,9 +62,10 @@ class FreeParameter:
 class Losses(NamedTuple):
     """The losses of sets of parameters."""
 
-    #: The weighted sum (set).
+    #: The weighted sum, less the logarithm of a free width times the spikes' weight (set).
     total: Floats
-    #: Those of the total for each u (set, parameter), (set, parameter, parameter).
+    #: Those of the total for each u (set, parameter), (set, parameter, parameter); the information
+    #: is that of the recording alone.
     gradient: Floats
     information: Floats
     #: The negative log-likelihood of the spikes (set).
