@@ -291,7 +291,7 @@ EXPERIMENT = Experiment(
     "the dead latent neurons, 83 % without them, and the bursting ones, and lower the error "
     "significantly, to that of conventional auto-encoders; and that the latent layer shows the "
     "classes, unlike that of a variational one.",
-    source_part="its resistance to noise apart",
+    source_part="without resistance to noise",
     conditions=_MAIN | _FASTER | _STRIDE1 | _CONVENTIONAL | _SWEEPS | _ALONE | _CONTROLS,
     columns={**FIRING, **BRIAN2, **CLASSES, **NOISE, **TIME},
     run=run,

@@ -28,7 +28,7 @@ from bioae.files import check_output
 from bioae.recordings import Recording
 from bioae.showing import Shown, Summary
 from bioae.trainers.fitting.page import write_fit
-from bioae.trainers.fitting.problem import USERS, Problem, with_values
+from bioae.trainers.fitting.problem import Problem, with_values
 from bioae.trainers.fitting.search import Descent, descend
 from bioae.trainers.fitting.settings import number_in
 from bioae.trainers.fitting.terms import Floats, Losses, Objective
@@ -92,6 +92,7 @@ class Fit(Shown):
         seconds: float,
     ) -> None:
         self._problem, self._objective, self._state = problem, objective, state
+        self._names = problem.names
         values = {each.name: float(each.value(best[k])) for k, each in enumerate(problem.free)}
         self._u = np.array([[
             each.place(values[each.name]) if each.step else float(u)
@@ -100,8 +101,8 @@ class Fit(Shown):
         self.neuron: NeuronModel = with_values(problem.model, values)
         self.recording, self.seconds = problem.recording, seconds
         self.parameters: dict[str, Quantity] = {
-            USERS.get(each.name, each.name): values[each.name] * evaluate(each.unit, where="fit")
-            for each in problem.free
+            name: values[each.name] * evaluate(each.unit, where="fit")
+            for name, each in zip(self._names, problem.free, strict=True)
         }
         self.loss = float(objective(self._u).total[0])
         self.voltage_noise = voltage_noise if problem.voltage else float("nan")
@@ -338,10 +339,6 @@ class Fit(Shown):
             test=None if recording is None else (recording, after),
             profiles={name: self.profile(name) for name in profiles},
         )  # fmt: skip
-
-    @property
-    def _names(self) -> list[str]:
-        return [USERS.get(each.name, each.name) for each in self._problem.free]
 
     @property
     def _inside(self) -> NDArray[np.bool_]:

@@ -19,7 +19,7 @@ from bioae.progress import Progress, bar, check_progress
 from bioae.recordings import Recording
 from bioae.trainers.fitting.answer import Fit
 from bioae.trainers.fitting.objective import CompiledObjective
-from bioae.trainers.fitting.problem import USERS, Free, Problem, problem
+from bioae.trainers.fitting.problem import Free, Problem, problem
 from bioae.trainers.fitting.search import (
     COUPLINGS,
     Descent,
@@ -173,8 +173,7 @@ def _check_seen(stated: Problem, objective: Objective, points: Any) -> None:
             other[:, k] = 1 - other[:, k]
             unseen[k] = bool((objective(other).total == losses.total)[finite].all())
     if unseen.any():
-        hidden = [each.name for each, none in zip(stated.free, unseen, strict=True) if none]
-        names = [USERS.get(name, name) for name in hidden]
+        names = [name for name, none in zip(stated.names, unseen, strict=True) if none]
         if stepped := [n for n in names if mentions(n, stated.model.refractory or "")]:
             raise InputError(
                 f"{', '.join(stepped)}: a condition of refractoriness has no gradient",

@@ -26,7 +26,7 @@ from bioae.unit_text import readable, unit_name
 #: The parameters of the recording and of the noise, by the names that users give them.
 OTHERS = {"gain": GAIN, "offset": OFFSET, "latency": LATENCY, "width": WIDTH}
 #: The names that users give them, by their own names.
-USERS = {name: user for user, name in OTHERS.items()}
+_USERS = {name: user for user, name in OTHERS.items()}
 
 #: Bounds of the width of the escape noise, in units of the scale of the distance to threshold. A
 #: search starts near the upper one, see `fitting.py`.
@@ -63,6 +63,11 @@ class Problem:
     voltage: bool
     #: The times in seconds that do not count.
     windows: tuple[tuple[float, float], ...]
+
+    @property
+    def names(self) -> list[str]:
+        """The names that users give the free parameters."""
+        return [_USERS.get(each.name, each.name) for each in self.free]
 
     def driving(self, recording: Recording) -> Drive:
         """Return the input of a recording as a kernel takes it; another unit is an InputError."""
@@ -144,11 +149,11 @@ def problem(
         _check_intervals(model, recording, chosen)
     if likely and WIDTH not in {*known, *(each.name for each in chosen)}:
         chosen.append(FreeParameter(WIDTH, *_WIDTHS, unit="1"))
-    fixed = {name: number_in(each, units[name], USERS[name]) for name, each in known.items()}
+    fixed = {name: number_in(each, units[name], _USERS[name]) for name, each in known.items()}
     names = {each.name for each in chosen}
     if both := sorted(names & fixed.keys()):
         raise InputError(
-            f"{USERS[both[0]]!r} is both free and known", where="known",
+            f"{_USERS[both[0]]!r} is both free and known", where="known",
             hint="Leave it out of one of them",
         )  # fmt: skip
     if fixed.get(WIDTH, 1.0) <= 0:
