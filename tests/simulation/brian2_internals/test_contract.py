@@ -234,6 +234,7 @@ def test_makefiles_take_flags_and_need_no_search_for_dependencies(project: Any) 
     assert " -MM " not in planned.stdout
 
 
+@pytest.mark.medium
 def test_results_are_read_from_the_folder_of_the_last_run(project: Any) -> None:
     device, folder, part = project
     results = folder / "elsewhere"
