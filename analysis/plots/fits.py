@@ -214,6 +214,7 @@ def fit_profile(
         panel.axhline(_INTERVAL, color=INK, linestyle=":", linewidth=1)
         panel.set_ylim(0, float(np.clip(1.1 * rise.max(), 1.2 * _INTERVAL, 10)))
         panel.set(xlabel=f"{name} ({unit})" if unit else name, ylabel="loss above the smallest")
+        panel.xaxis.set_major_locator(MaxNLocator(4))
         if is_wide(value):
             log_axis(panel)
     share_legend(axes.values(), ax=ax)

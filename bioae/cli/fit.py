@@ -35,6 +35,7 @@ def fit(
     dt: str | None = None,
     resample: str | None = None,
     split: str | None = None,
+    leave_out: Several = (),
     coincidence: str | None = None,
     starts: Positive = 20,
     seed: Seed = 0,
@@ -81,6 +82,8 @@ def fit(
         Another time step, to which the recording is resampled.
     split
         The time up to which the recording is fitted; the rest is a test: ``'7*second'``.
+    leave_out
+        Times that do not count, such as those around a missed spike: ``'[0*ms,20*ms]'``.
     coincidence
         Choose, among the parameters near the most likely ones, those whose free run has the largest
         coincidence factor with the recorded spikes, to this precision: ``'4*ms'``.
@@ -105,6 +108,7 @@ def fit(
     fitted = api.fit(
         neuron, part, _free(free), input=input, voltage=voltage, starts=starts, seed=seed,
         known=values, coincidence=coincidence,
+        leave_out=[_pair(each, where="--leave-out") for each in leave_out],
     )  # fmt: skip
     scores = {"fit": fitted.scores()}
     if split is not None:
@@ -113,7 +117,8 @@ def fit(
         write_text(out, fitted.neuron.to_toml(), overwrite=overwrite)
     if report is not None:
         test = None if split is None else whole
-        fitted.report(report, test, after=split, overwrite=overwrite)
+        profiles = [*fitted.parameters]
+        fitted.report(report, test, after=split, profiles=profiles, overwrite=overwrite)
     if json:
         print(json_format.dumps(_numbers(fitted, scores), allow_nan=False))
     else:
@@ -154,27 +159,32 @@ def _times(path: Path) -> Any:
         ) from error  # fmt: skip
 
 
-def _free(texts: Sequence[str]) -> dict[str, list[str] | None] | None:
+def _free(texts: Sequence[str]) -> dict[str, tuple[str, ...] | None] | None:
     """Return the bounds by name of ``tau`` and ``theta=[-60*mV,-40*mV]``; None: the model's."""
-    bounds: dict[str, list[str] | None] = {}
+    bounds: dict[str, tuple[str, ...] | None] = {}
     for text in texts:
         name, equals, pair = map(str.strip, text.partition("="))
-        ends = [each.strip() for each in pair[1:-1].split(",")]
-        bracketed = pair.startswith("[") and pair.endswith("]") and len(ends) == 2 and all(ends)
-        if not name or (equals and not bracketed):
-            raise InputError(
-                "the free parameter cannot be read", where="--free", found=repr(text),
-                expected="a name, or a name with bounds such as theta=[-60*mV,-40*mV]",
-            )  # fmt: skip
-        if name in bounds:
-            raise InputError("a name is there twice", where="--free", found=repr(name))
-        bounds[name] = ends if equals else None
+        if not name or name in bounds:
+            problem = "a name is there twice" if name else "a name is missing"
+            raise InputError(problem, where="--free", found=repr(text))
+        bounds[name] = _pair(pair, where=f"--free {name}") if equals else None
     return bounds or None
+
+
+def _pair(text: str, where: str) -> tuple[str, ...]:
+    """Return the ends of ``[0*ms,20*ms]``."""
+    ends = [each.strip() for each in text.strip()[1:-1].split(",")]
+    if text.strip()[:1] + text.strip()[-1:] != "[]" or len(ends) != 2 or not all(ends):
+        raise InputError(
+            "these are not two values", where=where, found=repr(text),
+            expected="brackets around them, such as theta=[-60*mV,-40*mV] or [0*ms,20*ms]",
+        )  # fmt: skip
+    return tuple(ends)
 
 
 def _numbers(fitted: Fit, scores: Any) -> dict[str, Any]:
     """Return a fit as plain data."""
-    names = ("loss", "voltage_noise", "agreeing", "seconds")
+    names = ("loss", "log_likelihood", "aic", "voltage_noise", "agreeing", "seconds")
     numbers = {
         "neuron": fitted.neuron.name, "parameters": fitted.table.to_dataframe().to_dict("index"),
         "scores": scores, "starts": fitted.starts.sizes["start"],

@@ -12,40 +12,26 @@ import xarray as xr
 from brian2 import second
 from brian2.units import Quantity
 from brian2.units.fundamentalunits import get_dimensions
-from numpy.typing import NDArray
 
-from bioae.analysis import (
-    coincidence_factor,
-    explained_variance,
-    md_star,
-    psth,
-    van_rossum_distance,
-)
 from bioae.checks import one_of, whole
 from bioae.equations.model import NeuronModel
 from bioae.equations.quantities import evaluate
 from bioae.files import check_output
 from bioae.recordings import Recording
 from bioae.showing import Shown, Summary
+from bioae.trainers.fitting.agreement import agreement, explained_voltage
 from bioae.trainers.fitting.page import write_fit
 from bioae.trainers.fitting.problem import Problem, with_values
 from bioae.trainers.fitting.search import Descent, descend
-from bioae.trainers.fitting.settings import number_in
 from bioae.trainers.fitting.terms import Floats, Losses, Objective
-from bioae.unit_text import readable, unit_name
-
-#: The step of the differences that give the observed information, in units of the error of a
-#: parameter if all others are known, and its bounds in u.
-_STEP, _NARROWEST, _WIDEST = 0.1, 1e-8, 1e-3
-
-#: A parameter this close to an end of its range, in u, is at a bound.
-_AT_BOUND = 1e-3
+from bioae.trainers.fitting.uncertainty import Uncertainty
+from bioae.unit_text import unit_name
 
 #: A direction is not determined if its standard error is more than this part of the range.
 _UNDETERMINED = 0.25
 
-#: Parameters of smaller weight do not belong to a direction: in sums, and in texts.
-_ROUNDING, _SMALL = 1e-9, 0.1
+#: Parameters of smaller weight are not named in a direction.
+_SMALL = 0.1
 
 #: Values smaller than this part of the upper bound have its unit.
 _TINY = 1e-4
@@ -54,6 +40,10 @@ _TINY = 1e-4
 _REACH = 4.0
 
 _BOUNDS = ("low", "high", "unit")
+
+#: An interval between spikes is unlikely if its negative log-likelihood is above the mean by this
+#: and the logarithm of the number of intervals.
+_UNLIKELY = 10.0
 
 #: Losses agree up to this part of the smallest.
 _AGREEMENT = 0.01
@@ -75,6 +65,12 @@ class Fit(Shown):
         The weighted sum of the negative log-likelihood of the spikes, less the logarithm of
         a free ``width``, and of half the squared residuals of the voltage over the noise's
         variance.
+    log_likelihood
+        The natural logarithm of the likelihood of what is compared, whatever the weights.
+    aic
+        Akaike's information criterion, 2 (number of free parameters) - 2 ``log_likelihood``, to
+        compare models on the same recording: the smaller, the better. Samples of a voltage count
+        as independent, which residuals that change slowly are not.
     voltage_noise
         The standard deviation of the voltage's noise, given or estimated; NaN without a voltage.
     seconds
@@ -89,6 +85,7 @@ class Fit(Shown):
         best: Floats,
         *,
         voltage_noise: float,
+        estimated: bool,
         seconds: float,
     ) -> None:
         self._problem, self._objective, self._state = problem, objective, state
@@ -98,14 +95,22 @@ class Fit(Shown):
             each.place(values[each.name]) if each.step else float(u)
             for each, u in zip(problem.free, best, strict=True)
         ]])  # fmt: skip
+        self._uncertainty = Uncertainty(objective, self._u[0])
         self.neuron: NeuronModel = with_values(problem.model, values)
         self.recording, self.seconds = problem.recording, seconds
         self.parameters: dict[str, Quantity] = {
             name: values[each.name] * evaluate(each.unit, where="fit")
             for name, each in zip(self._names, problem.free, strict=True)
         }
-        self.loss = float(objective(self._u).total[0])
+        self._losses = objective(self._u)
+        self.loss = float(self._losses.total[0])
         self.voltage_noise = voltage_noise if problem.voltage else float("nan")
+        loss = float(self._losses.spikes[0] if problem.weights[0] else 0.0)
+        if problem.voltage:
+            scale = np.log(np.sqrt(2 * np.pi) * voltage_noise)
+            loss += float(self._losses.voltage[0]) + problem.drive().compared_samples * scale
+        self.log_likelihood = -loss
+        self.aic = 2 * (len(problem.free) + estimated) + 2 * loss
 
     @property
     def table(self) -> xr.Dataset:
@@ -116,9 +121,9 @@ class Fit(Shown):
         and for a refractory time, which acts in whole steps: the others are conditional on it.
         """
         free = self._problem.free
-        error = self._errors * [abs(float(each.slope(self._u[0, k]))) for k, each in
+        error = self._uncertainty.errors * [abs(float(each.slope(self._u[0, k]))) for k, each in
                                 enumerate(free)]  # fmt: skip
-        inside = self._inside
+        inside = self._uncertainty.inside
         data: dict[str, Any] = {
             "value": [float(each.value(self._u[0, k])) for k, each in enumerate(free)],
             "standard_error": error,
@@ -139,7 +144,7 @@ class Fit(Shown):
         Each is a direction in the scaled parameters, from 0 to 1 between their bounds, with the
         coordinate `standard_error` in the same scale. There is one if it exceeds a quarter.
         """
-        errors, directions = self._directions
+        errors, directions = self._uncertainty.directions
         wide = ~(errors <= _UNDETERMINED)
         return xr.DataArray(
             directions[wide], dims=("direction", "parameter"), name="undetermined",
@@ -190,14 +195,15 @@ class Fit(Shown):
         """
         one_of(name, "the free parameter", self._names)
         k, count = self._names.index(name), whole(points, "points", least=2)
-        best, error = float(self._u[0, k]), float(self._errors[k])
+        best, error = float(self._u[0, k]), float(self._uncertainty.errors[k])
         reach = _REACH * error if error <= _UNDETERMINED else 1.0
         low, high = max(best - reach, 0.0), min(best + reach, 1.0)
         # The others begin where the information at the best fit has them.
-        others = self._informed & (np.arange(self._u.shape[1]) != k)
-        inner = self._information[np.ix_(others, others)]
-        slope = -np.linalg.pinv(inner, hermitian=True) @ self._information[others, k]
+        others = self._uncertainty.informed & (np.arange(self._u.shape[1]) != k)
+        inner = self._uncertainty.information[np.ix_(others, others)]
+        slope = -np.linalg.pinv(inner, hermitian=True) @ self._uncertainty.information[others, k]
         along = np.linspace(0, 1, count)
+        along[np.argmin(np.abs(low + (high - low) * along - best))] = (best - low) / (high - low)
         start = np.repeat(self._u, count, axis=0)
         start[:, others] += np.outer(low + (high - low) * along - best, slope)
         start = np.clip(start, 0, 1)
@@ -239,7 +245,7 @@ class Fit(Shown):
         Recording
             The same input; a spike's time is the beginning of its step.
         """
-        given = recording or self.recording
+        given = self.recording if recording is None else recording
         (fired,), (voltage,) = self._objective.predict(self._u, self._problem.driving(given))
         dt = float(given.dt)
         spikes = [np.flatnonzero(row) * dt * second for row in fired]
@@ -276,39 +282,15 @@ class Fit(Shown):
         Returns
         -------
         dict
-            Γ of each window, Md* of repeated trials, the van Rossum distance, averaged over trials,
-            and the explained variance of the rate in bins of 5 ms and of the voltage.
+            Γ of each window, Md* of trials with the same input, the van Rossum distance, averaged
+            over trials, and the explained variance of the rate in bins of 5 ms and of the voltage,
+            of models with a reset without 1 ms before to 2 ms after each recorded spike.
         """
-        given = recording or self.recording
-        predicted, scores = self.predict(given), {}
+        given = self.recording if recording is None else recording
+        predicted = self.predict(given)
         if after is not None:
             given, predicted = given.split(after)[1], predicted.split(after)[1]
-        length = float(given.duration)
-        if given.spikes is not None and predicted.spikes is not None:
-            windows = (delta,) if isinstance(delta, str | Quantity) else tuple(delta)
-            for each in windows:
-                window = float(evaluate(readable(each), where="delta"))
-                scores[f"gamma_{window * 1e3:g}ms"] = coincidence_factor(
-                    given.spikes, predicted.spikes, delta=window, duration=length
-                )
-                if given.trials > 1:
-                    scores[f"md_star_{window * 1e3:g}ms"] = md_star(
-                        given.spikes, predicted.spikes, delta=window
-                    )
-            decay = number_in(tau, second, "tau") * 1e3
-            time = {"time": np.arange(given.steps) * float(given.dt) * 1e3}
-            distances = [
-                van_rossum_distance(xr.DataArray([*pair], time, ("train", "time")), tau_ms=decay)
-                for pair in zip(given.spike_steps(), predicted.spike_steps(), strict=True)
-            ]
-            scores[f"van_rossum_{decay:g}ms"] = float(np.mean([each[0, 1] for each in distances]))
-            rates = [psth(each, duration=length) for each in (given.spikes, predicted.spikes)]
-            scores["explained_variance_rate"] = explained_variance(*rates)
-        if given.voltage is not None and self._problem.voltage:
-            scores["explained_variance_voltage"] = explained_variance(
-                given.voltage, np.asarray(predicted.voltage)
-            )
-        return scores
+        return agreement(self._problem, given, predicted, delta=delta, tau=tau)
 
     def report(
         self,
@@ -340,62 +322,17 @@ class Fit(Shown):
             profiles={name: self.profile(name) for name in profiles},
         )  # fmt: skip
 
-    @property
-    def _inside(self) -> NDArray[np.bool_]:
-        return np.asarray((self._u[0] > _AT_BOUND) & (self._u[0] < 1 - _AT_BOUND))
-
-    @property
-    def _informed(self) -> NDArray[np.bool_]:
-        """The parameters of which there is information: inside, and not in whole steps."""
-        return self._inside & [not each.step for each in self._problem.free]
-
-    @cached_property
-    def _information(self) -> Floats:
-        """The information in u: differences of the gradient, or that of Fisher."""
-        count, fisher = self._u.shape[1], self._objective(self._u).information[0]
-        with np.errstate(divide="ignore"):
-            widths = np.clip(_STEP / np.sqrt(np.diag(fisher)), _NARROWEST, _WIDEST)
-        at = np.clip(self._u[0], widths, 1 - widths)
-        steps = np.diag(widths)
-        found: Losses = self._objective(np.concatenate([at + steps, at - steps]))
-        matrix = (found.gradient[:count] - found.gradient[count:]) / (2 * widths[:, None])
-        matrix = (matrix + matrix.T) / 2
-        within = matrix[np.ix_(self._informed, self._informed)]
-        if np.isfinite(within).all() and (np.linalg.eigvalsh(within) > 0).all():
-            return np.asarray(matrix)
-        return np.asarray(fisher)
-
-    @cached_property
-    def _directions(self) -> tuple[Floats, Floats]:
-        """The standard errors of directions in u, and the directions (direction, parameter)."""
-        inside = np.flatnonzero(self._informed)
-        eigenvalues, vectors = np.linalg.eigh(self._information[np.ix_(inside, inside)])
-        with np.errstate(all="ignore"):
-            errors = np.where(eigenvalues > 0, 1 / np.sqrt(eigenvalues), np.inf)
-        directions = np.zeros((len(inside), len(self._problem.free)))
-        directions[:, inside] = vectors.T
-        return errors, directions
-
-    @property
-    def _errors(self) -> Floats:
-        """The standard errors in u."""
-        errors, directions = self._directions
-        belongs = np.abs(directions) > _ROUNDING
-        with np.errstate(invalid="ignore"):
-            parts = np.where(belongs, (directions * errors[:, None]) ** 2, 0.0)
-        return np.where(self._informed, np.sqrt(parts.sum(0)), np.nan)
-
     def notes(self) -> list[str]:
         """Return sentences on bounds that were hit, on undetermined directions, and on starts."""
         lines, count, likely = [], len(self._state.loss), float(self._state.loss.min())
         if self._problem.place is None:
             lines.append("The input has no unit: it arrives as spikes do, in network weights.")
-        ended = zip(self._names, self._inside, strict=True)
+        ended = zip(self._names, self._uncertainty.inside, strict=True)
         if names := [name for name, inside in ended if not inside]:
             lines.append(f"At a bound: {', '.join(names)}. A wider one may fit better.")
         lines += [
             f"{each.name} acts in whole steps of {each.step * 1e3:g} ms: it has no standard error, "
-            "and those of the others suppose its value."
+            "and those of the others, and the agreement of starts, suppose its value."
             for each in self._problem.free
             if each.step
         ]
@@ -413,7 +350,7 @@ class Fit(Shown):
                 f"The parameters are those with the most coincidences. The smallest loss is "
                 f"{likely:.6g}, and the standard errors suppose it."
             )
-        lines += self._of_free_run()
+        lines += self._of_free_run() + self._of_intervals()
         if count > 1 and self.agreeing < max(2, count / 4):
             lines.append(
                 f"{self.agreeing} of {count} starts ended within 1 % of the smallest loss: more "
@@ -429,24 +366,43 @@ class Fit(Shown):
             if not expected / 2 <= fired <= 2 * expected:
                 lines.append(
                     f"Running freely, the neuron fires {fired} spikes; {expected} were recorded. "
-                    "Are the units of the input right?"
-                )
-        if recorded.voltage is not None and self._problem.voltage:
-            found = explained_variance(recorded.voltage, np.asarray(predicted.voltage))
-            if found < 0:
-                lines.append(
-                    "Running freely, the potential is further from the recorded one than its mean."
-                )
+                    + ("The free run has no escape noise, by which irregular cells fire."
+                       if self._uncertainty.inside.all() else "Are the units of the input right?")
+                )  # fmt: skip
+        if self._problem.voltage and explained_voltage(self._problem, recorded, predicted) < 0:
+            lines.append(
+                "Running freely, the potential is further from the recorded one than its mean."
+            )
         return lines
+
+    def _of_intervals(self) -> list[str]:
+        """Return a sentence on an interval whose spikes are much less likely than the others."""
+        drive = self._problem.drive()
+        if drive.spikes is None or not self._problem.weights[0]:
+            return []
+        trial, count = int(np.argmax(self._losses.worst[0, :, 0])), int(drive.spikes.sum())
+        loss, last = self._losses.worst[0, trial]
+        mean = (float(self._losses.spikes[0]) - loss) / max(count, 1)
+        if loss < mean + np.log(max(count, 1)) + _UNLIKELY:
+            return []
+        first = np.flatnonzero(drive.spikes[trial, : int(last)]).max(initial=-1) + 1
+        begin, end = (f"{step * drive.dt * 1e3:.6g}*ms" for step in (first, last + 1))
+        text = (
+            f"The interval between spikes from {begin} to {end} (trial {trial}) has {loss:.3g} of "
+            f"the loss, others have {mean:.2g} each. A spike that is missing or in excess there "
+            "would bias the parameters. Correct it, or leave out the time in which the neuron "
+            f'forgets it: leave_out=[("{begin}", "{end}")].'
+        )
+        return [text]
 
     @cached_property
     def _free_run(self) -> Recording:
         return self.predict()
 
     def _summary(self) -> Summary:
-        table, rows = self.table, []
+        table, rows, known = self.table, [], self._uncertainty
         for name, inside, u, error, free in zip(
-            self._names, self._inside, self._u[0], self._errors, self._problem.free, strict=True
+            self._names, known.inside, self._u[0], known.errors, self._problem.free, strict=True
         ):
             each = table.sel(parameter=name)
             texts = _in_one_unit(

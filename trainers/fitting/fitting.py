@@ -89,7 +89,10 @@ def search(
         best = _coincident(stated, objective, state.u[order], settings)
     _say(stated, objective, state, int(order[0]))
     seconds = time.perf_counter() - began
-    return Fit(stated, objective, state, best, voltage_noise=noise, seconds=seconds)
+    return Fit(
+        stated, objective, state, best, voltage_noise=noise,
+        estimated=stated.voltage and given is None, seconds=seconds,
+    )  # fmt: skip
 
 
 def _coincident(stated: Problem, objective: Objective, u: Floats, settings: Settings) -> Floats:

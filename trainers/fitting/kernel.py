@@ -63,7 +63,7 @@ class DrivenKernel:
         """
         sets, trials = len(values[self.source.names[0]]), len(drive.signal)
         lanes, count = sets * trials, len(self.source.request.parameters)
-        loss, gradient = np.zeros((3, lanes)), np.zeros((lanes, count))
+        loss, gradient = np.zeros((5, lanes)), np.zeros((lanes, count))
         information = np.zeros((lanes, count * (count + 1) // 2))
         found = {"loss": loss, "gradient": gradient, "information": information}
         self._run(drive, values, slopes, found, settle=settle, weight=weights[0])
@@ -71,10 +71,11 @@ class DrivenKernel:
         rows, columns = np.tril_indices(count)
         summed = information.reshape(sets, trials, -1).sum(1)
         matrix[:, rows, columns] = matrix[:, columns, rows] = summed
-        spikes, voltage, lost = loss.reshape(3, sets, trials).sum(2)
+        spikes, voltage, lost = loss[:3].reshape(3, sets, trials).sum(2)
         return Losses(
             weights[0] * spikes + voltage, gradient.reshape(sets, trials, count).sum(1), matrix,
             spikes, voltage / (weights[1] or 1.0), lost,
+            np.moveaxis(loss[3:].reshape(2, sets, trials), 0, -1),
         )  # fmt: skip
 
     def records(

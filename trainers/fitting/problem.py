@@ -9,6 +9,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from brian2.units import Quantity
 from brian2.units.fundamentalunits import get_dimensions, have_same_dimensions
+from numpy.typing import NDArray
 
 from bioae.checks import instance, one_of
 from bioae.equations.declarations import parameter_values
@@ -88,21 +89,25 @@ class Problem:
 
     def drive(self) -> Drive:
         """Return the recording of the fit as a kernel takes it."""
-        recording = self.recording
-        dt, steps = float(recording.dt), recording.steps
+        recording, dt = self.recording, float(self.recording.dt)
         counted = np.ones(recording.input.shape, bool)
         for begin, end in self.windows:
             counted[:, round(begin / dt) : round(end / dt)] = False
-        compared = counted.copy()
-        if self.model.reset and recording.spikes is not None:
-            for row, train in zip(compared, recording.spikes, strict=True):
-                for time in train:
-                    first, last = round((time - BEFORE_S) / dt), round((time + AFTER_S) / dt)
-                    row[max(first, 0) : min(last, steps) + 1] = False
         return self.driving(recording)._replace(
             spikes=recording.spike_steps() if self.spikes else None, counted=counted,
-            voltage=recording.voltage if self.voltage else None, compared=compared,
+            voltage=recording.voltage if self.voltage else None,
+            compared=counted & self.between_spikes(recording),
         )  # fmt: skip
+
+    def between_spikes(self, recording: Recording) -> NDArray[np.bool_]:
+        """Return where the potential of a recording is compared, for its spikes (trial, time)."""
+        between, dt = np.ones(recording.input.shape, bool), float(recording.dt)
+        if self.model.reset and recording.spikes is not None:
+            for row, train in zip(between, recording.spikes, strict=True):
+                for time in train:
+                    first, last = round((time - BEFORE_S) / dt), round((time + AFTER_S) / dt)
+                    row[max(first, 0) : last + 1] = False
+        return between
 
     @property
     def potential_unit(self) -> Quantity:
@@ -198,10 +203,11 @@ def _parameter(
     values = parameter_values(model)
     unit = values[name] if name in values else units[OTHERS[name]]
     low, high = (number_in(each, unit, f"bounds of {name}") for each in pair)
-    if not low < high or (name not in values and OTHERS[name] == WIDTH and low <= 0):
+    positive = name not in values and OTHERS[name] == WIDTH
+    if not low < high or (positive and low <= 0):
         raise InputError(
-            f"the bounds of {name!r} do not fit", expected="(low, high)",
-            found=", ".join(map(str, pair)),
+            f"the bounds of {name!r} do not fit", found=", ".join(map(str, pair)),
+            expected="(low, high), both above 0" if positive else "(low, high)",
         )  # fmt: skip
     followers = [n for n, text in model.parameters.items() if n != name and mentions(name, text)]
     if name in values and followers:
@@ -315,7 +321,7 @@ def _check_compared(model: NeuronModel, recording: Recording, spikes: bool, volt
         raise InputError(
             "the voltage of a model with a reset needs the spikes, at which it is reset",
             where=recording.name, expected="spikes", found="a voltage alone",
-            hint="Recording(..., spikes=...); spikes=[] if there are none",
+            hint="Recording(..., spikes=...), or a column `spikes`: 0 everywhere if there are none",
         )  # fmt: skip
     if not spikes and not voltage:
         raise InputError(

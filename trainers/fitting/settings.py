@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Self, TypedDict
 
@@ -22,7 +22,7 @@ class FitOptions(TypedDict, total=False):
     known: Mapping[str, Any]
     weights: tuple[float, float]
     voltage_noise: Quantity | str | None
-    leave_out: Iterable[tuple[Any, Any]]
+    leave_out: Iterable[Sequence[Any]]
     coupled: bool
     coincidence: Quantity | str | None
     candidates: int | None

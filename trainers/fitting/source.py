@@ -261,17 +261,12 @@ class DrivenSource:
         if not count:
             return [], []
         pairs = count * (count + 1) // 2
-        sums = [
-            "ls",
-            "lv",
-            "lr",
-            *(f"g{p}" for p in range(count)),
-            *(f"f{k}" for k in range(pairs)),
-        ]
-        end = [f"s.loss[{k} * s.lanes + lane] = {n}[i];" for k, n in enumerate(sums[:3])]
+        losses = ["ls", "lv", "lr", "lw", "le"]
+        slopes = [*(f"g{p}" for p in range(count)), *(f"f{k}" for k in range(pairs))]
+        end = [f"s.loss[{k} * s.lanes + lane] = {n}[i];" for k, n in enumerate(losses)]
         end += [f"s.gradient[lane * {count} + {p}] = g{p}[i];" for p in range(count)]
         end += [f"s.information[lane * {pairs} + {k}] = f{k}[i];" for k in range(pairs)]
-        return sums, end
+        return [*losses, "before", *slopes], end
 
 
 _OF_STEP = {

@@ -74,6 +74,9 @@ class Losses(NamedTuple):
     voltage: Floats
     #: The recorded spikes in refractoriness, which do not count (set).
     lost: Floats
+    #: The largest negative log-likelihood of an interval between recorded spikes, and the last step
+    #: of this interval (set, trial, 2).
+    worst: Floats
 
 
 class Drive(NamedTuple):

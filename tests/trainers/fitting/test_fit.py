@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import cache
 from typing import Any
 
@@ -210,6 +211,12 @@ def test_parameters_and_their_errors_are_recovered() -> None:
     recording = recorded("spikes", "voltage", noise=0.5e-3)
     fit = bioae.fit(CELL, recording, FREE, starts=6, weights=(0, 1), seed=3)
     assert fit.voltage_noise == pytest.approx(0.5e-3, rel=0.1)
+    steps = np.arange(recording.steps)
+    near = [np.abs(steps[:, None] - train / 1e-4 - 5) < 15.5 for train in run()[0]]  # -1 to 2 ms
+    count = sum((~each.any(1)).sum() for each in near)
+    likelihood = -count / 2 * (1 + np.log(2 * np.pi * fit.voltage_noise**2))
+    assert fit.log_likelihood == pytest.approx(likelihood)
+    assert fit.aic == pytest.approx(2 * 5 - 2 * likelihood)
     table, true = fit.table, np.array([60e6, 15e-3, 2e-3, 80e-3])
     assert (np.abs(table.value - true) < 4 * table.standard_error).all()
     np.testing.assert_allclose(table.value, true, rtol=0.02)
@@ -239,6 +246,24 @@ def test_a_refractory_time_is_recovered_in_whole_steps() -> None:
     profile = fit.profile("spare", points=5)
     assert (profile.loss >= fit.loss * (1 - 1e-6)).all()  # its searches may end a little lower
     assert len({*profile.value.values}) == 5
+    assert float(fit.parameters["spare"]) in profile.value
+
+
+@pytest.mark.medium
+def test_an_interval_in_which_a_spike_is_missing_is_named() -> None:
+    drive, free = current(2, 10_000), {"R": FREE["R"], "tau": FREE["tau"]}
+    spikes, _ = run_in_brian2(CELL, drive)
+    before, missing, after = spikes[1][19:22]
+    spikes[1] = np.delete(spikes[1], 20)
+    fit = bioae.fit(CELL, bioae.Recording(drive, dt=0.1 * ms, spikes=spikes), free, starts=4)
+    (line,) = [each for each in fit.notes() if "leave_out" in each]
+    begin, end = map(float, re.findall(r"([0-9.]+)\*ms\"", line))
+    assert before * 1e3 < begin < missing * 1e3 < after * 1e3 < end
+    assert "trial 1" in line
+    window = (begin * ms, end * ms)
+    without = bioae.fit(CELL, fit.recording, free, starts=4, leave_out=[window])
+    error, gained = (abs(float(each.parameters["R"]) - 60e6) for each in (fit, without))
+    assert gained < error / 2
 
 
 @pytest.mark.medium

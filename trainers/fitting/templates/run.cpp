@@ -60,6 +60,13 @@ extern "C" void run(const Driven& s) {
 #endif
         ${sums}
       }
+#if LOSSES && SPIKES
+      for (int i = 0; i < ${width}; ++i) {
+        const bool ends = running && (s.spikes[trial[i] * s.samples + n] || n + 1 == s.samples);
+        if (ends && ls[i] - before[i] > lw[i]) lw[i] = ls[i] - before[i], le[i] = R(n);
+        if (ends) before[i] = ls[i];
+      }
+#endif
     }
     for (int i = 0; i < ${width} && block * ${width} + i < s.lanes; ++i) {
       const long lane = block * ${width} + i;
