@@ -704,12 +704,14 @@ def fit(
         ``known``: values by name of ``gain``, ``offset``, ``latency`` or ``width``, which are then
         not free; ``weights``: of the losses of the spikes and of the voltage, (1, 1) by default;
         ``voltage_noise``: the standard deviation of the voltage's noise, estimated by default;
-        ``leave_out``: pairs of times that do not count; ``coupled``: whether fits of a voltage
-        begin coupled to it, as they do by default; ``candidates``: the number of points of which
-        the search starts from the best, 8 per start by default; ``evaluations``: the most of each
-        start in a stage, 100 by default; ``coincidence``: a window, such as ``"4*ms"``: from
-        the most likely parameters, the search goes on to those whose free run has the largest
-        coincidence factor Γ with the recorded spikes.
+        ``leave_out``: pairs of times that do not count; ``lapse``: the probability that an interval
+        between spikes is one at random, as where a spike was missed, 0.01 by default;
+        ``coupled``: whether fits of a voltage begin coupled to it, as they do by default;
+        ``candidates``: the number of points of which the search starts from the best, 8 per start
+        by default; ``evaluations``: the most of each start in a stage, 100 by default;
+        ``coincidence``: a window, such as ``"4*ms"``: from the most likely parameters, the search
+        goes on to those whose free run has the largest coincidence factor Γ with the recorded
+        spikes.
 
     Returns
     -------

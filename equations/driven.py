@@ -48,8 +48,9 @@ def place_of_input(model: NeuronModel, unit: Quantity | Dimension, name: str | N
             "where the recorded input enters the model must be said",
             where=model.name, expected=f"the name of a quantity in {unit_name(unit)}",
             found=", ".join(found) or "none",
-            hint=(f'Name it: input="{(declared or found)[0]}"' if found else "Declare one")
-            + f", or give the input its unit: {model.input} is in {unit_name(units[model.input])}",
+            hint=f'Name it: input="{(declared or found)[0]}"; or is the unit of the input another?'
+            if found
+            else "Declare one, such as I : amp",
         )  # fmt: skip
     if name not in units:
         raise InputError(

@@ -118,6 +118,9 @@ def _window(recorded: Any, window: tuple[Any, Any] | None) -> tuple[float, float
 
 def _draw_trace(panel: Axes, time: Any, values: Any, unit: Any, **style: Any) -> None:
     """Draw a trace, and name its unit on the axis."""
+    known = np.isfinite(values)
+    if not (known[1:] & known[:-1]).any():  # a line between single samples
+        time, values = time[known], values[known]
     factor, text = _scaled(unit_name(unit), values)
     many = len(time) > MANY_STEPS
     panel.plot(time, values / factor, linewidth=1, alpha=0.8, rasterized=many, **style)

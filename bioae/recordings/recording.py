@@ -56,7 +56,8 @@ class Recording(Shown):
         mapping by its number, as from `SpikeMonitor.spike_trains`. They are quantities, such as
         those of Brian2 and Neo, or numbers in seconds.
     voltage_dt
-        The time step of the potential, if it is another one: values are interpolated.
+        The time step of the potential, if it is another one: values are interpolated, and unknown
+        between those of a longer step.
     name
         The name of the recording in errors and reports.
 
@@ -326,8 +327,8 @@ def _resampled(voltage: Signal, own: float, dt: float, steps: int, name: str) ->
     if equal:
         return voltage
     _LOGGER.warning(
-        "bioae: %s: the voltage, every %g ms, is interpolated to the step of the input, %g ms",
-        name, own * 1e3, dt * 1e3,
+        "bioae: %s: the voltage, every %g ms, is %s the step of the input, %g ms",
+        name, own * 1e3, "interpolated to" if own < dt else "unknown in most steps of", dt * 1e3,
     )  # fmt: skip
     return interpolated(voltage, own, dt, steps)
 

@@ -90,9 +90,15 @@ def held(values: Signal, old: float, new: float, steps: int) -> Signal:
 
 
 def interpolated(values: Signal, old: float, new: float, steps: int) -> Signal:
-    """Return samples at other times, linearly interpolated; NaN after the last sample."""
+    """Return samples at other times, linearly interpolated; NaN after the last sample.
+
+    With shorter steps only those nearest to a sample have a value: the others would be no data.
+    """
     places, grid = _places(steps, old, new), np.arange(values.shape[1])
-    return np.stack([np.interp(places, grid, row, right=np.nan) for row in values])
+    rows = np.stack([np.interp(places, grid, row, right=np.nan) for row in values])
+    away = (places - np.floor(places + 0.5)) * (old / new)  # in new steps
+    known = (new > old) | ((away > -0.501) & (away < 0.499))
+    return np.where(known, rows, np.nan)
 
 
 def _places(count: int, old: float, new: float) -> Signal:

@@ -23,7 +23,7 @@ def test_a_fit_is_scored_and_written(run: Callable[..., Any], here: Path) -> Non
     command = ("fit", "adex", *table, "0.1*ms", *free, "--split", "200*ms")
     done = run(*command, "--out", "my.toml", "--report", "fit.html")
     assert (done.status, done.err) == (0, "")
-    assert "pF" in done.out.split("C ")[1].splitlines()[0]
+    assert "pF" in done.out.split("\n  C ")[1].splitlines()[0]
     page = Path("fit.html").read_text(encoding="utf-8")
     assert "1 of 1 starts agree" in page.split("</h1>")[0]
     assert page.count("<figure>") == 4

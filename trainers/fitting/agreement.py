@@ -8,6 +8,7 @@ import numpy as np
 import xarray as xr
 from brian2 import second
 from brian2.units import Quantity
+from numpy.typing import NDArray
 
 from bioae.analysis import (
     coincidence_factor,
@@ -17,17 +18,28 @@ from bioae.analysis import (
     van_rossum_distance,
 )
 from bioae.recordings import Recording
-from bioae.trainers.fitting.problem import Problem
 from bioae.trainers.fitting.settings import number_in
+
+#: Trials have the same input if the variance between them is at most this part of that over time.
+_REPEATED = 0.01
 
 
 def agreement(
-    problem: Problem, recorded: Recording, predicted: Recording, *, delta: Any, tau: Quantity | str
+    recorded: Recording,
+    predicted: Recording,
+    compared: NDArray[np.bool_] | None,
+    *,
+    delta: Any,
+    tau: Quantity | str,
 ) -> dict[str, float]:
-    """Return the scores of a free run, see `Fit.scores`."""
+    """Return the scores of a free run, see `Fit.scores`.
+
+    `compared`: where the potential counts, until the end (trial, time); None: it does not.
+    """
     scores, length = {}, float(recorded.duration)
     if recorded.spikes is not None and predicted.spikes is not None:
-        repeated = recorded.trials > 1 and bool((recorded.input == recorded.input[0]).all())
+        between = recorded.input.var(axis=0).mean()
+        repeated = recorded.trials > 1 and between <= _REPEATED * recorded.input.var()
         for each in delta if isinstance(delta, list | tuple) else (delta,):
             window = number_in(each, second, "delta")
             scores[f"gamma_{window * 1e3:g}ms"] = coincidence_factor(
@@ -46,13 +58,15 @@ def agreement(
         scores[f"van_rossum_{decay:g}ms"] = float(np.mean([each[0, 1] for each in distances]))
         rates = [psth(each, duration=length) for each in (recorded.spikes, predicted.spikes)]
         scores["explained_variance_rate"] = explained_variance(*rates)
-    if recorded.voltage is not None and problem.voltage:
-        scores["explained_variance_voltage"] = explained_voltage(problem, recorded, predicted)
+    if recorded.voltage is not None and compared is not None:
+        scores["explained_variance_voltage"] = explained_voltage(recorded, predicted, compared)
     return scores
 
 
-def explained_voltage(problem: Problem, recorded: Recording, predicted: Recording) -> float:
-    """Return the explained variance of the potential, where no spike was recorded."""
-    between = problem.between_spikes(recorded)
-    found = np.where(between, recorded.voltage, np.nan)  # type: ignore[arg-type]
-    return explained_variance(found, np.asarray(predicted.voltage))
+def explained_voltage(
+    recorded: Recording, predicted: Recording, compared: NDArray[np.bool_]
+) -> float:
+    """Return the explained variance of the potential where it counts."""
+    counts = compared[:, -recorded.steps :]
+    values = np.where(counts, recorded.voltage, np.nan)  # type: ignore[arg-type]
+    return explained_variance(values, np.asarray(predicted.voltage))

@@ -41,10 +41,6 @@ _REACH = 4.0
 
 _BOUNDS = ("low", "high", "unit")
 
-#: An interval between spikes is unlikely if its negative log-likelihood is above the mean by this
-#: and the logarithm of the number of intervals.
-_UNLIKELY = 10.0
-
 #: Losses agree up to this part of the smallest.
 _AGREEMENT = 0.01
 
@@ -66,11 +62,13 @@ class Fit(Shown):
         a free ``width``, and of half the squared residuals of the voltage over the noise's
         variance.
     log_likelihood
-        The natural logarithm of the likelihood of what is compared, whatever the weights.
+        The natural logarithm of the likelihood of what is compared, at the most likely parameters
+        and whatever the weights; minus infinity if the neuron is refractory at a recorded spike.
     aic
         Akaike's information criterion, 2 (number of free parameters) - 2 ``log_likelihood``, to
-        compare models on the same recording: the smaller, the better. Samples of a voltage count
-        as independent, which residuals that change slowly are not.
+        compare models on the same recording, with the same parts and times of it compared: the
+        smaller, the better. It supposes the noise of the model: membrane noise, and residuals that
+        change slowly, favour further parameters, so confirm a choice on data that were left out.
     voltage_noise
         The standard deviation of the voltage's noise, given or estimated; NaN without a voltage.
     seconds
@@ -105,12 +103,14 @@ class Fit(Shown):
         self._losses = objective(self._u)
         self.loss = float(self._losses.total[0])
         self.voltage_noise = voltage_noise if problem.voltage else float("nan")
-        loss = float(self._losses.spikes[0] if problem.weights[0] else 0.0)
+        self._drive = problem.drive()
+        likely = objective(state.u[[int(np.argmin(state.loss))]])
+        loss = float(likely.spikes[0]) if problem.weights[0] else 0.0
         if problem.voltage:
             scale = np.log(np.sqrt(2 * np.pi) * voltage_noise)
-            loss += float(self._losses.voltage[0]) + problem.drive().compared_samples * scale
-        self.log_likelihood = -loss
-        self.aic = 2 * (len(problem.free) + estimated) + 2 * loss
+            loss += float(likely.voltage[0]) + self._drive.compared_samples * scale
+        self.log_likelihood = -np.inf if likely.lost[0] and problem.weights[0] else -loss
+        self.aic = 2 * (len(problem.free) + estimated) - 2 * self.log_likelihood
 
     @property
     def table(self) -> xr.Dataset:
@@ -185,7 +185,7 @@ class Fit(Shown):
             The free parameter.
         points
             The number of points, within four standard errors, or between the bounds if these are
-            nearer or the parameter is not determined.
+            nearer or the parameter is not determined; the fitted value is one of them.
 
         Returns
         -------
@@ -194,7 +194,7 @@ class Fit(Shown):
             ``quadratic`` (point); and the other parameters, ``fitted`` (point, parameter).
         """
         one_of(name, "the free parameter", self._names)
-        k, count = self._names.index(name), whole(points, "points", least=2)
+        k, count = self._names.index(name), whole(points, "points", least=3)
         best, error = float(self._u[0, k]), float(self._uncertainty.errors[k])
         reach = _REACH * error if error <= _UNDETERMINED else 1.0
         low, high = max(best - reach, 0.0), min(best + reach, 1.0)
@@ -202,8 +202,9 @@ class Fit(Shown):
         others = self._uncertainty.informed & (np.arange(self._u.shape[1]) != k)
         inner = self._uncertainty.information[np.ix_(others, others)]
         slope = -np.linalg.pinv(inner, hermitian=True) @ self._uncertainty.information[others, k]
-        along = np.linspace(0, 1, count)
-        along[np.argmin(np.abs(low + (high - low) * along - best))] = (best - low) / (high - low)
+        along, place = np.linspace(0, 1, count), (best - low) / (high - low)
+        if 0 < place < 1:
+            along[1 + np.argmin(np.abs(along[1:-1] - place))] = place
         start = np.repeat(self._u, count, axis=0)
         start[:, others] += np.outer(low + (high - low) * along - best, slope)
         start = np.clip(start, 0, 1)
@@ -287,10 +288,14 @@ class Fit(Shown):
             of models with a reset without 1 ms before to 2 ms after each recorded spike.
         """
         given = self.recording if recording is None else recording
-        predicted = self.predict(given)
+        predicted, compared = self.predict(given), self._drive.compared
+        if recording is not None:
+            compared = self._problem.between_spikes(recording)
         if after is not None:
             given, predicted = given.split(after)[1], predicted.split(after)[1]
-        return agreement(self._problem, given, predicted, delta=delta, tau=tau)
+        return agreement(
+            given, predicted, compared if self._problem.voltage else None, delta=delta, tau=tau
+        )
 
     def report(
         self,
@@ -322,14 +327,24 @@ class Fit(Shown):
             profiles={name: self.profile(name) for name in profiles},
         )  # fmt: skip
 
+    def _end(self, k: Any) -> str:
+        return "lower" if self._u[0, k] < 0.5 else "upper"
+
     def notes(self) -> list[str]:
-        """Return sentences on bounds that were hit, on undetermined directions, and on starts."""
+        """Return sentences on the answer.
+
+        They are on bounds that were hit, undetermined directions, the free run, improbable
+        intervals, and starts.
+        """
         lines, count, likely = [], len(self._state.loss), float(self._state.loss.min())
         if self._problem.place is None:
             lines.append("The input has no unit: it arrives as spikes do, in network weights.")
-        ended = zip(self._names, self._uncertainty.inside, strict=True)
-        if names := [name for name, inside in ended if not inside]:
-            lines.append(f"At a bound: {', '.join(names)}. A wider one may fit better.")
+        outside = np.flatnonzero(~self._uncertainty.inside)
+        if names := [f"{self._names[k]} ({self._end(k)})" for k in outside]:
+            lines.append(
+                f"At a bound: {', '.join(names)}. A wider one may fit better; a parameter that "
+                "ends at 0 may not be needed."
+            )
         lines += [
             f"{each.name} acts in whole steps of {each.step * 1e3:g} ms: it has no standard error, "
             "and those of the others, and the agreement of starts, suppose its value."
@@ -350,7 +365,7 @@ class Fit(Shown):
                 f"The parameters are those with the most coincidences. The smallest loss is "
                 f"{likely:.6g}, and the standard errors suppose it."
             )
-        lines += self._of_free_run() + self._of_intervals()
+        lines += self._of_free_run() + self._of_lapses()
         if count > 1 and self.agreeing < max(2, count / 4):
             lines.append(
                 f"{self.agreeing} of {count} starts ended within 1 % of the smallest loss: more "
@@ -364,34 +379,33 @@ class Fit(Shown):
         if recorded.spikes is not None and predicted.spikes is not None:
             fired, expected = (sum(map(len, each.spikes or ())) for each in (predicted, recorded))
             if not expected / 2 <= fired <= 2 * expected:
+                noisy = fired < expected and self._uncertainty.inside.all()
                 lines.append(
                     f"Running freely, the neuron fires {fired} spikes; {expected} were recorded. "
-                    + ("The free run has no escape noise, by which irregular cells fire."
-                       if self._uncertainty.inside.all() else "Are the units of the input right?")
+                    + ("A free run has no escape noise: it fires less than an irregular cell."
+                       if noisy else "Are the units of the input, and the bounds, right?")
                 )  # fmt: skip
-        if self._problem.voltage and explained_voltage(self._problem, recorded, predicted) < 0:
+        compared: Any = self._drive.compared
+        if self._problem.voltage and explained_voltage(recorded, predicted, compared) < 0:
             lines.append(
                 "Running freely, the potential is further from the recorded one than its mean."
             )
         return lines
 
-    def _of_intervals(self) -> list[str]:
-        """Return a sentence on an interval whose spikes are much less likely than the others."""
-        drive = self._problem.drive()
-        if drive.spikes is None or not self._problem.weights[0]:
+    def _of_lapses(self) -> list[str]:
+        """Return a sentence on intervals between spikes that are more probable by chance."""
+        drive = self._drive
+        number, odds, last = np.moveaxis(self._losses.lapses[0], -1, 0)
+        if drive.spikes is None or not self._problem.weights[0] or not number.any():
             return []
-        trial, count = int(np.argmax(self._losses.worst[0, :, 0])), int(drive.spikes.sum())
-        loss, last = self._losses.worst[0, trial]
-        mean = (float(self._losses.spikes[0]) - loss) / max(count, 1)
-        if loss < mean + np.log(max(count, 1)) + _UNLIKELY:
-            return []
-        first = np.flatnonzero(drive.spikes[trial, : int(last)]).max(initial=-1) + 1
-        begin, end = (f"{step * drive.dt * 1e3:.6g}*ms" for step in (first, last + 1))
+        trial = int(np.argmax(odds))
+        first = np.flatnonzero(drive.spikes[trial, : int(last[trial])]).max(initial=-1) + 1
+        begin, end = (f"{step * drive.dt * 1e3:.10g}" for step in (first, last[trial] + 1))
         text = (
-            f"The interval between spikes from {begin} to {end} (trial {trial}) has {loss:.3g} of "
-            f"the loss, others have {mean:.2g} each. A spike that is missing or in excess there "
-            "would bias the parameters. Correct it, or leave out the time in which the neuron "
-            f'forgets it: leave_out=[("{begin}", "{end}")].'
+            f"{number.sum():.0f} of {drive.spikes.sum() + len(number)} intervals between spikes "
+            "are more probable by chance than with this neuron, and hardly count. The most "
+            f"improbable one is from {begin} to {end} ms (trial {trial}): is a spike missing or in "
+            "excess?"
         )
         return [text]
 
@@ -400,10 +414,9 @@ class Fit(Shown):
         return self.predict()
 
     def _summary(self) -> Summary:
-        table, rows, known = self.table, [], self._uncertainty
-        for name, inside, u, error, free in zip(
-            self._names, known.inside, self._u[0], known.errors, self._problem.free, strict=True
-        ):
+        table, rows, uncertainty = self.table, [], self._uncertainty
+        for k, (name, free) in enumerate(zip(self._names, self._problem.free, strict=True)):
+            inside, error = uncertainty.inside[k], uncertainty.errors[k]
             each = table.sel(parameter=name)
             texts = _in_one_unit(
                 str(each.unit.item()),
@@ -412,14 +425,15 @@ class Fit(Shown):
             if error > _UNDETERMINED:
                 texts[1] = "not determined"
             note = "in whole steps" if free.step else ""
-            note = note if inside else f"at its {'lower' if u < 0.5 else 'upper'} bound"
+            note = note if inside else f"at its {self._end(k)} bound"
             rows.append((name, texts[0], texts[1], f"{texts[2]} to {texts[3]}", note))
         residual = ""
         if self._problem.voltage:
             unit = unit_name(self._problem.potential_unit)
             residual = f"residual {_in_one_unit(unit, self.voltage_noise)[0]}, "
         heading = (
-            f"Fit of {self.neuron.name} to {self.recording.name}: loss {self.loss:.6g}, {residual}"
+            f"Fit of {self.neuron.name} to {self.recording.name}: loss {self.loss:.6g}, AIC "
+            f"{self.aic:.6g}, {residual}"
             f"{self.agreeing} of {len(self._state.loss)} starts within 1 %, {self.seconds:.3g} s"
         )
         return Summary(heading, [("parameter", "value", "standard error", "bounds", ""), *rows])

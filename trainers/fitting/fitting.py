@@ -59,7 +59,7 @@ def search(
         noise = number(number_in(given, unit, "voltage_noise"), "voltage_noise", above=0)
     objective = CompiledObjective(
         stated.driven, stated.free, stated.drive(), potential=stated.potential,
-        fixed=stated.fixed, weights=stated.weights, voltage_noise=noise,
+        fixed=stated.fixed, weights=stated.weights, voltage_noise=noise, lapse=settings.lapse,
     )  # fmt: skip
     try:
         objective.kernel  # noqa: B018 - compiled before the clock starts

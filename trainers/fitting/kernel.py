@@ -23,11 +23,15 @@ from bioae.trainers.mirror.neuron import NeuronMirror
 class _Driven(ctypes.Structure):
     _fields_ = [
         *((name, ctypes.c_long) for name in ("lanes", "trials", "samples", "settle")),
-        *((name, ctypes.c_double) for name in ("dt", "logit_shift", "weight")),
+        *(
+            (name, ctypes.c_double)
+            for name in ("dt", "logit_shift", "weight", "log_own", "log_lapse")
+        ),
         *(
             (name, ctypes.c_void_p)
             for name in (
-                "signal", "voltage", "spikes", "counted", "compared", "latency", "par", "seed",
+                "signal", "voltage", "spikes", "counted", "compared", "chance", "latency", "par",
+                "seed",
                 "loss", "gradient", "information", "out", "fired",
             )
         ),
@@ -52,6 +56,7 @@ class DrivenKernel:
         *,
         settle: int = 0,
         weights: tuple[float, float] = (1.0, 1.0),
+        lapse: float = 0.0,
     ) -> Losses:
         """Compare sets of parameters with a recording.
 
@@ -60,13 +65,14 @@ class DrivenKernel:
         `settle`: steps without input before the recording.
         `weights`: of the spikes, and of the voltage, with which the residuals are multiplied
             already.
+        `lapse`: the probability that an interval between spikes is one at random.
         """
         sets, trials = len(values[self.source.names[0]]), len(drive.signal)
         lanes, count = sets * trials, len(self.source.request.parameters)
-        loss, gradient = np.zeros((5, lanes)), np.zeros((lanes, count))
+        loss, gradient = np.zeros((6, lanes)), np.zeros((lanes, count))
         information = np.zeros((lanes, count * (count + 1) // 2))
         found = {"loss": loss, "gradient": gradient, "information": information}
-        self._run(drive, values, slopes, found, settle=settle, weight=weights[0])
+        self._run(drive, values, slopes, found, settle=settle, weight=weights[0], lapse=lapse)
         matrix = np.zeros((sets, count, count))
         rows, columns = np.tril_indices(count)
         summed = information.reshape(sets, trials, -1).sum(1)
@@ -75,7 +81,7 @@ class DrivenKernel:
         return Losses(
             weights[0] * spikes + voltage, gradient.reshape(sets, trials, count).sum(1), matrix,
             spikes, voltage / (weights[1] or 1.0), lost,
-            np.moveaxis(loss[3:].reshape(2, sets, trials), 0, -1),
+            np.moveaxis(loss[3:].reshape(3, sets, trials), 0, -1),
         )  # fmt: skip
 
     def records(
@@ -96,10 +102,12 @@ class DrivenKernel:
         *,
         settle: int,
         weight: float = 1.0,
+        lapse: float = 0.0,
     ) -> None:
         trials, samples = drive.signal.shape
         inputs = {
-            "signal": drive.signal, "voltage": drive.voltage, "latency": values.get(LATENCY),
+            "signal": drive.signal, "chance": drive.chance, "voltage": drive.voltage,
+            "latency": values.get(LATENCY),
             "par": [values[name] for name in self.source.names],
             "seed": [slopes[pair] for pair in self.source.seeds],
         }  # fmt: skip
@@ -116,6 +124,7 @@ class DrivenKernel:
         call = _Driven(
             lanes=len(values[self.source.names[0]]) * trials, trials=trials, samples=samples,
             settle=settle, dt=drive.dt, logit_shift=np.log(drive.dt / 1e-3), weight=weight,
+            log_own=np.log1p(-lapse), log_lapse=np.log(lapse) if lapse else -np.inf,
             **{name: each.ctypes.data for name, each in {**arrays, **outputs}.items()},
         )  # fmt: skip
         self._library.run(ctypes.byref(call))

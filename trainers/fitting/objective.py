@@ -47,6 +47,7 @@ class CompiledObjective:
     `potential`: the variable that is compared with the recorded voltage.
     `weights`: of the spikes' and of the voltage's loss.
     `voltage_noise`: the standard deviation of the voltage's noise, in base units.
+    `lapse`: the probability that an interval between recorded spikes is one at random.
     """
 
     def __init__(
@@ -59,8 +60,9 @@ class CompiledObjective:
         fixed: Mapping[str, float],
         weights: tuple[float, float] = (1.0, 1.0),
         voltage_noise: float = 1e-3,
+        lapse: float = 0.0,
     ) -> None:
-        self.free, self.drive = tuple(free), drive
+        self.free, self.drive, self._lapse = tuple(free), drive, lapse
         self._settle = 0
         if model.settle is not None:
             where = f"{model.name}.toml, [initial] settle"
@@ -84,8 +86,9 @@ class CompiledObjective:
         values[COUPLING] = np.full(len(u), -np.expm1(-1e3 * coupling * self.drive.dt))
         with np.errstate(all="ignore"):
             losses = self.kernel.sums(
-                self.drive, values, slopes, settle=self._settle, weights=self._weights
-            )
+                self.drive, values, slopes, settle=self._settle, weights=self._weights,
+                lapse=self._lapse,
+            )  # fmt: skip
         for k, each in enumerate(self.free):
             # The prior: without noise in the spikes, their likelihood has its maximum at 0.
             if each.name == WIDTH and self.drive.spikes is not None:

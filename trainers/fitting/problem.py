@@ -21,7 +21,7 @@ from bioae.equations.quantities import evaluate, time_in_seconds
 from bioae.errors import InputError, did_you_mean
 from bioae.recordings import Recording
 from bioae.trainers.fitting.settings import Settings, number_in
-from bioae.trainers.fitting.terms import GAIN, LATENCY, OFFSET, WIDTH, Drive, FreeParameter
+from bioae.trainers.fitting.terms import GAIN, LATENCY, OFFSET, WIDTH, Drive, Floats, FreeParameter
 from bioae.unit_text import readable, unit_name
 
 #: The parameters of the recording and of the noise, by the names that users give them.
@@ -93,8 +93,10 @@ class Problem:
         counted = np.ones(recording.input.shape, bool)
         for begin, end in self.windows:
             counted[:, round(begin / dt) : round(end / dt)] = False
+        spikes = recording.spike_steps() if self.spikes else None
         return self.driving(recording)._replace(
-            spikes=recording.spike_steps() if self.spikes else None, counted=counted,
+            spikes=spikes, counted=counted,
+            chance=None if spikes is None else _by_chance(spikes, counted),
             voltage=recording.voltage if self.voltage else None,
             compared=counted & self.between_spikes(recording),
         )  # fmt: skip
@@ -115,6 +117,13 @@ class Problem:
         return unit_of(self.model, self.potential)
 
 
+def _by_chance(spikes: NDArray[np.bool_], counted: NDArray[np.bool_]) -> Floats:
+    """Return the cumulative negative log-likelihood of spikes at random times (trial, time)."""
+    rate = np.clip((spikes & counted).sum() / max(counted.sum(), 1), 1e-12, 0.5)
+    each = np.where(spikes, -np.log(rate), -np.log1p(-rate))
+    return np.asarray(np.cumsum(np.where(counted, each, 0.0), axis=1))
+
+
 def problem(
     neuron: NeuronLike,
     recording: Recording,
@@ -127,6 +136,12 @@ def problem(
     """Check the arguments of a fit, see `bioae.fit`."""
     model = load_neuron(neuron)
     _check_recording(model, recording)
+    last = max((end for _, end in settings.windows), default=0.0)
+    if last > float(recording.duration) + float(recording.dt):
+        raise InputError(
+            "a window ends after the recording", where="leave_out",
+            expected=f"at most {float(recording.duration):g} s", found=f"{last:g} s",
+        )  # fmt: skip
     weights = settings.weights
     spikes = recording.spikes is not None and model.threshold is not None
     compares = recording.voltage is not None and weights[1] > 0
@@ -204,7 +219,7 @@ def _parameter(
     unit = values[name] if name in values else units[OTHERS[name]]
     low, high = (number_in(each, unit, f"bounds of {name}") for each in pair)
     positive = name not in values and OTHERS[name] == WIDTH
-    if not low < high or (positive and low <= 0):
+    if not -np.inf < low < high < np.inf or (positive and low <= 0):
         raise InputError(
             f"the bounds of {name!r} do not fit", found=", ".join(map(str, pair)),
             expected="(low, high), both above 0" if positive else "(low, high)",
@@ -239,6 +254,7 @@ def _bounds(model: NeuronModel, free: Free) -> dict[str, tuple[Any, Any]]:
         free = [*model.trainable]
     if isinstance(free, str):
         free = [free]
+    instance(free, "free", (Mapping, Sequence), hint='Such as {"tau": ("5*ms", "50*ms")}')
     asked = dict(free) if isinstance(free, Mapping) else dict.fromkeys(free)
     known = [*model.parameters, *(name for name in OTHERS if name not in model.parameters)]
     bounds: dict[str, tuple[Any, Any]] = {}
@@ -257,7 +273,7 @@ def _bounds(model: NeuronModel, free: Free) -> dict[str, tuple[Any, Any]]:
                 expected="a pair, or [trainable] in the model",
                 hint=f'free={{"{name}": (low, high)}}',
             )  # fmt: skip
-        if isinstance(chosen, str) or not hasattr(chosen, "__len__") or len(chosen) != 2:
+        if isinstance(chosen, str) or np.shape(chosen)[:1] != (2,):
             raise InputError(
                 f"these are no bounds of {name!r}", expected="(low, high)", found=str(chosen)
             )

@@ -23,6 +23,7 @@ class FitOptions(TypedDict, total=False):
     weights: tuple[float, float]
     voltage_noise: Quantity | str | None
     leave_out: Iterable[Sequence[Any]]
+    lapse: float
     coupled: bool
     coincidence: Quantity | str | None
     candidates: int | None
@@ -38,6 +39,7 @@ class Settings:
     voltage_noise: Any
     #: The times in seconds that do not count.
     windows: tuple[tuple[float, float], ...]
+    lapse: float
     coupled: bool
     coincidence: float | None
     candidates: int
@@ -57,6 +59,7 @@ class Settings:
             known=known, weights=_weights(options.get("weights", (1.0, 1.0))),
             voltage_noise=options.get("voltage_noise"),
             windows=_windows(options.get("leave_out", ())),
+            lapse=number(options.get("lapse", 0.01), "lapse", least=0, most=0.5),
             coupled=coupled,
             coincidence=None if window is None else number_in(window, second, "coincidence"),
             candidates=8 * count if candidates is None else whole(

@@ -191,6 +191,10 @@ class DrivenSource:
         for k, pair in enumerate(pair for pair in self.seeds if _seed(*pair) in leaves):
             local.add(f"q{k}", self._slope(*pair), leaves[_seed(*pair)])
         sums, end = self._outputs()
+        interval = [
+            f"if (part > 0) {name[1:]}[i] += part * {name}[i]; {name}[i] = R(0);"
+            for name in sums if name.startswith(("ig", "if"))
+        ]  # fmt: skip
         for name in sums:
             local.add(name, "R(0)")
         forms = {**FORMS, **(_QUICK if request.parameters else {})}
@@ -199,7 +203,7 @@ class DrivenSource:
         text = Template(template(__package__, "run.cpp")).safe_substitute(
             read, width=_WIDTH, arrays=", ".join(local.arrays), start="\n      ".join(local.start),
             values="\n        ".join(values), sums="\n        ".join([*losses, *after]),
-            end="\n      ".join(end),
+            end="\n      ".join(end), interval=" ".join(interval),
         )  # fmt: skip
         given = {
             "LATE": request.late, "VOLTAGE": request.voltage, "SPIKES": request.spikes,
@@ -234,15 +238,16 @@ class DrivenSource:
         pairs = [(p, q) for p in range(count) for q in range(p + 1)]
         kinds = [k for k, node in (("v", self._residual), ("s", self._logit)) if node is not None]
         for place, kind in enumerate(kinds):
+            own = "i" if kind == "s" else ""  # of an interval between spikes, see run.cpp
             slopes = [each[place] for each in self._slopes.values()]
             names = [None if slope is None else self._end(slope) for slope in slopes]
             for p, name in enumerate(names):
                 if name is not None:
-                    lines.append(f"g{p}[i] += g{kind} * {name};")
+                    lines.append(f"{own}g{p}[i] += g{kind} * {name};")
                     lines.append(f"const R x{kind}{p} = h{kind} * {name};")
             for k, (p, q) in enumerate(pairs):
                 if names[p] is not None and names[q] is not None:
-                    lines.append(f"f{k}[i] += x{kind}{p} * {names[q]};")
+                    lines.append(f"{own}f{k}[i] += x{kind}{p} * {names[q]};")
         return lines
 
     def _read(self) -> dict[str, str]:
@@ -261,12 +266,15 @@ class DrivenSource:
         if not count:
             return [], []
         pairs = count * (count + 1) // 2
-        losses = ["ls", "lv", "lr", "lw", "le"]
+        losses = ["ls", "lv", "lr", "lc", "lw", "le"]
         slopes = [*(f"g{p}" for p in range(count)), *(f"f{k}" for k in range(pairs))]
         end = [f"s.loss[{k} * s.lanes + lane] = {n}[i];" for k, n in enumerate(losses)]
         end += [f"s.gradient[lane * {count} + {p}] = g{p}[i];" for p in range(count)]
         end += [f"s.information[lane * {pairs} + {k}] = f{k}[i];" for k in range(pairs)]
-        return [*losses, "before", *slopes], end
+        if self.request.spikes:
+            losses += ["li", "before"]
+            slopes += [f"i{name}" for name in slopes]
+        return [*losses, *slopes], end
 
 
 _OF_STEP = {

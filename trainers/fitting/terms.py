@@ -74,9 +74,9 @@ class Losses(NamedTuple):
     voltage: Floats
     #: The recorded spikes in refractoriness, which do not count (set).
     lost: Floats
-    #: The largest negative log-likelihood of an interval between recorded spikes, and the last step
-    #: of this interval (set, trial, 2).
-    worst: Floats
+    #: The number of intervals between recorded spikes that are more probable by chance, the log
+    #: odds of the most improbable one, and its last step (set, trial, 3).
+    lapses: Floats
 
 
 class Drive(NamedTuple):
@@ -89,6 +89,8 @@ class Drive(NamedTuple):
     spikes: NDArray[np.bool_] | None = None
     #: The steps that count for the likelihood of spikes (trial, time), or None: all.
     counted: NDArray[np.bool_] | None = None
+    #: The cumulative negative log-likelihood of the spikes at random times (trial, time), or None.
+    chance: Floats | None = None
     #: The recorded potential (trial, time), NaN where it is not known, or None.
     voltage: Floats | None = None
     #: Where the potential counts for the loss (trial, time), or None: everywhere.

@@ -7,7 +7,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from bioae.trainers.fitting.terms import Floats, Losses, Objective
+from bioae.trainers.fitting.terms import Floats, Objective
 
 #: The step of the differences that give the observed information, in units of the error of a
 #: parameter if all others are known, and its bounds in u.
@@ -37,8 +37,8 @@ class Uncertainty:
             widths = np.clip(_STEP / np.sqrt(np.diag(fisher)), _NARROWEST, _WIDEST)
         at = np.clip(self._u, widths, 1 - widths)
         steps = np.diag(widths)
-        found: Losses = self._objective(np.concatenate([at + steps, at - steps]))
-        matrix = (found.gradient[:count] - found.gradient[count:]) / (2 * widths[:, None])
+        gradient = self._objective(np.concatenate([at + steps, at - steps])).gradient
+        matrix = (gradient[:count] - gradient[count:]) / (2 * widths[:, None])
         matrix = (matrix + matrix.T) / 2
         within = matrix[np.ix_(self.informed, self.informed)]
         if np.isfinite(within).all() and (np.linalg.eigvalsh(within) > 0).all():

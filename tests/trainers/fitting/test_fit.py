@@ -31,6 +31,7 @@ from bioae.errors import InputError
 from bioae.trainers.fitting.objective import CompiledObjective
 from bioae.trainers.fitting.problem import problem
 from bioae.trainers.fitting.settings import Settings
+from bioae.trainers.fitting.terms import WIDTH
 
 CELL = bioae.NeuronModel(
     name="cell",
@@ -98,19 +99,26 @@ def objective(
     stated = problem(CELL, recording, free, place=place, voltage=None, settings=settings)
     return CompiledObjective(
         stated.driven, stated.free, stated.drive(), potential="v", fixed=stated.fixed,
-        weights=stated.weights,
+        weights=stated.weights, lapse=settings.lapse,
     )  # fmt: skip
 
 
 @pytest.mark.medium
-def test_the_likelihood_of_spikes_against_a_loop() -> None:
+@pytest.mark.parametrize("lapse", [0.0, 0.2])
+def test_the_likelihood_of_spikes_against_a_loop(lapse: float) -> None:
     recording, free = recorded("spikes"), {"R": FREE["R"], "tau": FREE["tau"]}
-    found = objective(recording, free, known={"width": 0.1})(np.array([[0.3, 0.6]]))
+    known, left_out = {"width": 0.1}, [(30 * ms, 40 * ms)]
+    function = objective(recording, free, known=known, lapse=lapse, leave_out=left_out)
+    found = function(np.array([[0.3, 0.6]]))
+    steps = np.arange(recording.steps)
+    counts = (steps < 300) | (steps >= 400)
+    rate = sum(row[counts].sum() for row in recording.spike_steps()) / (2 * counts.sum())
     resistance, tau = 20e6 * 10**0.3, 5e-3 * 12**0.6
-    total = 0.0
+    total, lapses = 0.0, []
     for drive, fired in zip(recording.input, recording.spike_steps(), strict=True):
-        v = w = 0.0
+        v = w = own = chance = 0.0
         last = -100
+        lapses.append(0)
         for step, (each, spike) in enumerate(zip(drive, fired, strict=True)):
             ready = step - last >= 20
             dv = (resistance * each - v - w) / tau * 1e-4
@@ -118,11 +126,18 @@ def test_the_likelihood_of_spikes_against_a_loop() -> None:
             x = (v - 15e-3) / 15e-3
             assert x < 3
             z = (np.tanh(x) if x > 0 else x) / 0.1 + np.log(0.1)
-            total -= logistic.logcdf(z if spike else -z) if ready else 0
+            own += logistic.logcdf(z if spike else -z) if ready and counts[step] else 0
+            chance += np.log(rate if spike else 1 - rate) if counts[step] else 0
             if spike:
                 v, w, last = 2e-3, w + 2e-3, step
+            if spike or step == recording.steps - 1:
+                total -= np.log((1 - lapse) * np.exp(own) + lapse * np.exp(chance))
+                lapses[-1] += (1 - lapse) * np.exp(own) < lapse * np.exp(chance)
+                own = chance = 0.0
     assert total > 1
+    assert max(lapses) > 1 or not lapse
     np.testing.assert_allclose(found.spikes, [total], rtol=1e-10)
+    np.testing.assert_array_equal(found.lapses[0, :, 0], lapses)
 
 
 @pytest.mark.medium
@@ -143,6 +158,7 @@ def test_gradients_against_differences(weights: tuple[float, float]) -> None:
     free = {**FREE, **others, "latency": ("0*ms", "3*ms"), "v_r": ("-5*mV", "5*mV")}
     function = objective(signal, free, "I", weights=weights, leave_out=[(150 * ms, 160 * ms)])
     u, step = np.random.default_rng(1).uniform(0.3, 0.7, (3, len(function.free))), 1e-6
+    u[:, [each.name == WIDTH for each in function.free]] = 0.93  # else all would be lapses
     for coupling in (0.0, 0.5) if weights[1] else (0.0,):
         found = function(u, coupling=coupling)
         assert (np.abs(found.gradient) > 1).mean() > 0.7
@@ -230,6 +246,35 @@ def test_parameters_and_their_errors_are_recovered() -> None:
 
 
 @pytest.mark.medium
+def test_the_likelihood_of_a_fit_has_no_weights() -> None:
+    recording, free = recorded("spikes", "voltage"), {"R": FREE["R"], "tau": FREE["tau"]}
+    fit = bioae.fit(CELL, recording, free, starts=2, weights=(0.3, 2), voltage_noise=0.5 * mV)
+    function = objective(recording, free)  # its noise is 1 mV
+    values = zip(function.free, fit.table.value.values, strict=True)
+    losses = function(np.array([[each.place(value) for each, value in values]]))
+    assert losses.spikes[0] > 0.1
+    scale = np.log(np.sqrt(2 * np.pi) * 0.5e-3) * function.drive.compared_samples
+    likelihood = -losses.spikes[0] - 4 * losses.voltage[0] - scale
+    assert fit.log_likelihood == pytest.approx(likelihood, rel=1e-6)
+    assert fit.aic == pytest.approx(2 * 3 - 2 * likelihood, rel=1e-6)
+
+
+@pytest.mark.medium
+def test_scores_leave_out_what_the_fit_does() -> None:
+    spikes, voltage = run()
+    broken = voltage + 0.5 * (np.arange(2000) < 300)
+    recording = bioae.Recording(current(), dt=0.1 * ms, spikes=spikes, voltage=broken * volt)
+    fit = bioae.fit(CELL, recording, {"R": FREE["R"]}, starts=2, leave_out=[(0 * ms, 30 * ms)])
+    scores, without = fit.scores(), fit.scores(recorded("spikes", "voltage"), after="40*ms")
+    assert scores["explained_variance_voltage"] > 0.999
+    assert without["explained_variance_voltage"] > 0.999
+    assert fit.scores(recording)["explained_variance_voltage"] < 0.5
+    assert "md_star_2ms" not in scores
+    twice = bioae.Recording(current()[[0, 0]], dt=0.1 * ms, spikes=[spikes[0]] * 2)
+    assert fit.scores(twice)["md_star_2ms"] == pytest.approx(1)
+
+
+@pytest.mark.medium
 def test_a_refractory_time_is_recovered_in_whole_steps() -> None:
     model, free = CELL.model_copy(update={"refractory": "spare"}), {"spare": ("0.5*ms", "8*ms")}
     fit = bioae.fit(model, recorded("spikes"), {"R": FREE["R"], "tau": FREE["tau"], **free},
@@ -250,20 +295,18 @@ def test_a_refractory_time_is_recovered_in_whole_steps() -> None:
 
 
 @pytest.mark.medium
-def test_an_interval_in_which_a_spike_is_missing_is_named() -> None:
+def test_a_missing_spike_is_named_and_does_not_bias() -> None:
     drive, free = current(2, 10_000), {"R": FREE["R"], "tau": FREE["tau"]}
     spikes, _ = run_in_brian2(CELL, drive)
     before, missing, after = spikes[1][19:22]
     spikes[1] = np.delete(spikes[1], 20)
-    fit = bioae.fit(CELL, bioae.Recording(drive, dt=0.1 * ms, spikes=spikes), free, starts=4)
-    (line,) = [each for each in fit.notes() if "leave_out" in each]
-    begin, end = map(float, re.findall(r"([0-9.]+)\*ms\"", line))
+    recording = bioae.Recording(drive, dt=0.1 * ms, spikes=spikes)
+    fit, biased = (bioae.fit(CELL, recording, free, starts=4, lapse=p) for p in (0.01, 0.0))
+    (line,) = [each for each in fit.notes() if "chance" in each]
+    begin, end = map(float, re.findall(r"from ([0-9.]+) to ([0-9.]+) ms .trial 1", line)[0])
     assert before * 1e3 < begin < missing * 1e3 < after * 1e3 < end
-    assert "trial 1" in line
-    window = (begin * ms, end * ms)
-    without = bioae.fit(CELL, fit.recording, free, starts=4, leave_out=[window])
-    error, gained = (abs(float(each.parameters["R"]) - 60e6) for each in (fit, without))
-    assert gained < error / 2
+    error, without = (abs(float(each.parameters["R"]) - 60e6) for each in (fit, biased))
+    assert error < 3 * fit.table.standard_error[0] < without / 3
 
 
 @pytest.mark.medium
@@ -308,6 +351,11 @@ def spiking(**changes: Any) -> bioae.Recording:
         (spiking(), {"width": (0.1, 1)}, {"known": {"width": 1}}, {"where": "known"}),
         (spiking(), {"width": (-1, 1)}, {}, {"found": "-1, 1"}),
         (spiking(), {"R": FREE["R"]}, {"leave_out": [(2, 1)]}, {"where": "leave_out"}),
+        (spiking(), {"R": FREE["R"]}, {"leave_out": [(0 * ms, 1 * second)]}, {"found": "1 s"}),
+        (spiking(), {"R": 100 * Mohm}, {}, {"expected": "(low, high)"}),
+        (spiking(), {"R": (20 * Mohm, np.inf * Mohm)}, {}, {"expected": "(low, high)"}),
+        (spiking(), 5, {}, {"found": "5"}),
+        (spiking(), {"R": FREE["R"]}, {"lapse": 1}, {"found": "1"}),
         (spiking(), {"R": FREE["R"]}, {"voltage": "theta"}, {"where": "voltage"}),
         (
             spiking(spikes=None, voltage=np.zeros(2000) * volt),

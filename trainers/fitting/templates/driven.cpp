@@ -5,10 +5,11 @@
 
 struct Driven {
   long lanes, trials, samples, settle;
-  R dt, logit_shift, weight;
+  R dt, logit_shift, weight, log_own, log_lapse;
   const R *signal, *voltage;        // (trial, time); NaN where a voltage does not count
   // (trial, time): a spike; whether the step counts for spikes, and for the potential
   const uint8_t *spikes, *counted, *compared;
+  const R *chance;                  // (trial, time): cumulative loss of spikes at random
   const R *latency;                 // (set), in steps
   const R *par, *seed;              // (name, set)
   R *loss, *gradient, *information; // (kind, lane); (lane, p); (lane, p and q <= p)

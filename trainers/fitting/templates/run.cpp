@@ -50,7 +50,7 @@ extern "C" void run(const Driven& s) {
         const R counts = (running & (s.counted[at] != 0) & ready) ? R(1) : R(0);
         const R up = R(1) / (R(1) + e), chance = z > 0 ? up : e * up;
         lr[i] += forced & !ready ? R(1) : R(0);
-        ls[i] += counts * ((z > 0 ? z : R(0)) - z * y + quick_log1p(e));
+        li[i] += counts * ((z > 0 ? z : R(0)) - z * y + quick_log1p(e));
         const R gs = s.weight * counts * (chance - y);
         const R hs = s.weight * counts * chance * (R(1) - chance);
 #endif
@@ -61,10 +61,17 @@ extern "C" void run(const Driven& s) {
         ${sums}
       }
 #if LOSSES && SPIKES
-      for (int i = 0; i < ${width}; ++i) {
-        const bool ends = running && (s.spikes[trial[i] * s.samples + n] || n + 1 == s.samples);
-        if (ends && ls[i] - before[i] > lw[i]) lw[i] = ls[i] - before[i], le[i] = R(n);
-        if (ends) before[i] = ls[i];
+      // An interval between spikes is the neuron's, or with a small probability one at random.
+      for (int i = 0; running && i < ${width}; ++i) {
+        const long at = trial[i] * s.samples + n;
+        if (!s.spikes[at] && n + 1 < s.samples) continue;
+        const R own = s.log_own - li[i], chance = s.log_lapse - (s.chance[at] - before[i]);
+        const R both = std::fmax(own, chance) + std::log1p(std::exp(-std::fabs(own - chance)));
+        const R part = std::exp(own - both);
+        ls[i] -= both, li[i] = R(0), before[i] = s.chance[at];
+        lc[i] += chance > own ? R(1) : R(0);
+        if (chance - own > lw[i]) lw[i] = chance - own, le[i] = R(n);
+        ${interval}
       }
 #endif
     }
