@@ -103,7 +103,7 @@ def compare_values(
     a: Values,
     b: Values,
     *,
-    paired: bool | None = None,
+    paired: bool | None = False,
     level: float = 0.95,
     resamples: int = 2000,
     seed: int = 0,
@@ -118,8 +118,8 @@ def compare_values(
         By layer, the statistics of each neuron, (neuron,), as from `neuron_values`. The layers and
         statistics that both have are compared.
     paired
-        Whether neuron n of one is neuron n of the other; by default if a layer has as many
-        neurons in both.
+        Whether neuron n of one is neuron n of the other, as in results of one network; None: if a
+        layer has as many neurons in both.
     level, resamples, seed
         Coverage, number of resamples and seed of the bootstrap interval of the difference of the
         means (`scipy.stats.bootstrap`, percentile method).

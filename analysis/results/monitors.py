@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import xarray as xr
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from bioae.analysis.results.arrays import whole_numbers
 from bioae.checks import array, number, whole
@@ -37,7 +37,7 @@ def from_monitors(
     states: Any = None,
     *,
     duration: Any,
-    trials: int | None = None,
+    trials: int | ArrayLike | None = None,
     dt: Any = None,
     neurons: int | Mapping[str, int] | None = None,
 ) -> xr.DataTree:
@@ -61,8 +61,8 @@ def from_monitors(
         The length of the recording, or of one trial: with trials=4, a quarter of the recording.
     trials
         The number of trials into which a continuous recording is cut; if spikes have trials, their
-        number, from 0, or from 1 if the last one has this number. By default one, or all from the
-        first to the last with spikes.
+        number, from 0, or from 1 if the last one has this number, or an array of their numbers. By
+        default one, or all from the first to the last with spikes.
     dt
         The length of a step; by default the shortest of the monitors' clocks, or 0.1 ms.
     neurons
@@ -147,18 +147,22 @@ def _grid(duration: Any, trials: Any, dt: Any, own: list[NDArray[np.int64]]) -> 
     if not steps or abs(steps * dt_ms - length) > 1e-6 * length:
         expected = f"a multiple of the step, {dt_ms:g} ms"
         raise ResultError("duration does not fit", expected=expected, found=f"{length:g} ms")
-    count = 1 if trials is None else whole(trials, "trials", least=1, error=ResultError)
     known = np.concatenate([*own, np.zeros(0, int)])
     first, last = (int(known.min()), int(known.max())) if known.size else (0, -1)
-    start = int(last == count)
-    numbers = range(first, last + 1) if own and trials is None else range(start, start + count)
+    if np.ndim(trials):
+        numbers = np.unique(whole_numbers(trials, "trials"))
+    elif own and trials is None:
+        numbers = np.arange(first, last + 1)
+    else:
+        count = 1 if trials is None else whole(trials, "trials", least=1, error=ResultError)
+        numbers = np.arange(count) + (last == count)
     if steps * max(1, len(numbers)) > MOST_STEPS:
         raise ResultError(
             "the recording is too long", expected=f"at most {MOST_STEPS:,} steps",
             found=f"{len(numbers)} x {steps:,} steps of {dt_ms:g} ms",
             hint="Times without a unit are in seconds; a longer dt makes fewer steps",
         )  # fmt: skip
-    return _Grid(dt_ms, steps, np.arange(numbers.start, numbers.stop))
+    return _Grid(dt_ms, steps, numbers)
 
 
 def _placed(

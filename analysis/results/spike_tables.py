@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 from warnings import catch_warnings
@@ -10,6 +11,7 @@ from warnings import catch_warnings
 import numpy as np
 import pandas as pd  # type: ignore[import-untyped, unused-ignore]
 import xarray as xr
+from numpy.typing import NDArray
 
 from bioae.analysis.results.layers import duration_s
 from bioae.analysis.results.monitors import DT_S, from_monitors, length_ms
@@ -20,8 +22,7 @@ from bioae.inputs import as_path
 #: Other names of columns.
 _NAMES = {
     "unit": "neuron", "unit_id": "neuron", "cell": "neuron", "spike_time": "time", "time_s": "time",
-    "spike_time_s": "time", "time (s)": "time", "time (ms)": "time_ms", "example": "trial",
-    "layer": "population",
+    "spike_time_s": "time", "time (s)": "time", "time (ms)": "time_ms", "layer": "population",
 }  # fmt: skip
 
 #: Mean rates below this are doubted.
@@ -40,7 +41,9 @@ def read_spikes(
     """Read a table with a row per spike, separated by commas, semicolons or tabs, as a result.
 
     Its first line names the columns: ``neuron``, from 0; ``time`` in seconds, or ``time_ms``, since
-    the start of the recording or of the trial; and perhaps ``trial`` and ``population``.
+    the start of the recording or of the trial; and perhaps ``trial`` and ``population``. A column
+    ``example`` in place of ``trial`` has numbers with gaps, as `to_csv` writes them; an
+    ``examples.csv`` in the same folder has those without spikes.
 
     Parameters
     ----------
@@ -52,8 +55,12 @@ def read_spikes(
     """
     path = as_path(path, ResultError, "table of spikes")
     table = _read(path)
+    examples = "example" in table and "trial" not in table
+    table = table.rename(columns={"example": "trial"}) if examples else table
     numbers = _numbers(table, path)
     count = 1 if trials is None else whole(trials, "trials", least=1, error=ResultError)
+    own = _examples(path, numbers["trial"]) if examples else ()
+    known = own if len(own) and trials in (None, len(own)) else trials
     until = " (up to the last spike)" if duration is None else ""
     if duration is None:
         end = max(float(numbers["time"].max()), 0) / (1 if "trial" in numbers else count)
@@ -64,7 +71,7 @@ def read_spikes(
     groups = numbers.groupby(population, sort=False)
     spikes = {name: tuple(rows[each].to_numpy() for each in rows) for name, rows in groups}
     try:
-        tree = from_monitors(spikes, duration=duration, trials=trials, dt=dt, neurons=neurons)
+        tree = from_monitors(spikes, duration=duration, trials=known, dt=dt, neurons=neurons)
     except ResultError as error:
         raise error.at(f"{path}, {error.where}" if error.where else str(path)) from None
     layers = tree["layers"].children.values()
@@ -79,6 +86,14 @@ def read_spikes(
         + (f"; {rate:.2g} Hz: are times in ms (time_ms)?" if doubt else "")
     )
     return tree
+
+
+def _examples(path: Path, numbers: pd.Series) -> NDArray[np.int64]:
+    """Return the numbers of examples: those with spikes, and those of their own table, if any."""
+    others = path.with_name("examples.csv")
+    with suppress(FileNotFoundError, KeyError, ValueError):
+        numbers = pd.concat([numbers, pd.read_csv(others)["example"].astype(np.int64)])
+    return np.unique(numbers.to_numpy())
 
 
 def _read(path: Path) -> pd.DataFrame:

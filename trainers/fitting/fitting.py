@@ -129,14 +129,15 @@ def _say(stated: Problem, objective: Objective, state: Descent, best: int) -> No
         )
 
 
-def _first(stated: Problem, objective: Objective, settings: Settings) -> Floats:
+def _first(stated: Problem, objective: CompiledObjective, settings: Settings) -> Floats:
     """Return the points of a sequence from which the search starts (start, parameter)."""
     candidates, starts = settings.candidates, settings.starts
     points = first_points(len(stated.free), candidates, seed=settings.seed)
     for k, each in enumerate(stated.free):
         if each.name == WIDTH:
             points[:, k] = _WIDE + (1 - _WIDE) * points[:, k]
-    _check_seen(stated, objective, points[: 2 * starts])
+    # Far from the best parameters all intervals are lapses, which do not depend on any.
+    _check_seen(stated, objective.without_lapses(), points[: 2 * starts])
     return points if candidates == starts else screened(objective, points, starts)
 
 

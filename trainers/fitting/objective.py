@@ -96,6 +96,12 @@ class CompiledObjective:
                 losses.gradient[:, k] -= self._weights[0] * slopes[WIDTH, WIDTH] / values[WIDTH]
         return losses
 
+    def without_lapses(self) -> CompiledObjective:
+        """Return the same objective in which all intervals are the neuron's."""
+        other = copy.copy(self)
+        other._lapse = 0.0
+        return other
+
     def with_noise(self, voltage_noise: float) -> CompiledObjective:
         """Return the same objective for another standard deviation of the voltage's noise."""
         other = copy.copy(self)

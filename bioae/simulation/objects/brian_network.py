@@ -370,11 +370,16 @@ class BrianNetwork(Shown):
         Raises
         ------
         InputError
-            If there are fewer presentations, or none are to be run.
+            If there are fewer presentations, none are to be run, or all have run.
         """
         most = self.presentations
         count = most if presentations is None else presentations
         count = whole(count, "presentations", least=1, most=most)
+        if self.network.t >= self.duration:
+            raise InputError(
+                "all presentations have run", expected="a run after network.restore()",
+                hint="Call network.store() before the first run",
+            )  # fmt: skip
         duration = self._steps_of(count) * self.source.config.dt_seconds * second
         with float32_allowed():
             self.network.run(duration, **{"namespace": {}, **options})

@@ -186,7 +186,7 @@ def test_tests_and_distances_are_scipys(a: Sample, b: Sample) -> None:
 def test_undefined_values_are_left_out_in_pairs_or_individually() -> None:
     nan = np.nan
     a, b = np.array([1.0, nan, 3.0, nan]), np.array([2.0, 5.0, nan, nan])
-    pairs = analysis.compare_values(one(a), one(b))
+    pairs = analysis.compare_values(one(a), one(b), paired=None)
     assert (cell(pairs, "neurons_a"), cell(pairs, "neurons_b")) == (1, 1)
     assert cell(pairs, "difference") == 1
     assert np.isnan(cell(pairs, "cohens_d"))

@@ -115,6 +115,18 @@ def test_a_table_that_was_exported_is_read_back(tmp_path: Path) -> None:
     assert analysis.layer_names(found) == analysis.layer_names(tree)
     assert analysis.differing_spikes(tree, found)["differing"].sum() == 0
     assert found.attrs["source"].startswith("spikes.csv: 6,019 spikes of 144 conv, 10 latent")
+    some, chosen = tree.isel(example=[3, 9]), tmp_path / "some" / "spikes.csv"
+    analysis.to_csv(some, chosen.parent)
+    lines = chosen.read_text().splitlines(keepends=True)
+    others = [each for each in lines if each.split(",")[1] != "109"]
+    for kept, silent in ((lines, []), (others, [109])):
+        chosen.write_text("".join(kept))
+        back = analysis.read_spikes(chosen, duration=0.02, dt=0.001)
+        assert back["example"].to_numpy().tolist() == [103, 109]
+        for name in analysis.layer_names(tree):
+            counts = analysis.spike_count(some, name).where(~some["example"].isin(silent), 0)
+            np.testing.assert_array_equal(analysis.spike_count(back, name).sum("example"),
+                                          counts.sum("example").to_numpy().ravel())  # fmt: skip
     with refused(ResultError, where=path, hint=re.compile("read_spikes")):
         analysis.open_result(path)
 
