@@ -65,7 +65,7 @@ def model_of(
     described["equations"] = (
         source if isinstance(source, str) else equations_text(equations.values())
     )
-    described |= {"name": name, "description": f"Brian2 neurons {name}"}
+    described |= {"name": name, "description": f"Neurons {name!r} of a Brian2 script."}
     for key, value in keys.items():
         described[key] = _merged(described.get(key), readable(value))
     if "input" not in described:

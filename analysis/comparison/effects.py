@@ -79,12 +79,19 @@ def compare(
 
 
 def windows_note(a: xr.DataTree, b: xr.DataTree) -> dict[str, str]:
-    """Return a note, as an attribute, on results whose trials differ in length."""
-    lengths = [duration_s(tree) for tree in (a, b)]
-    if abs(lengths[0] / lengths[1] - 1) < 0.01:
-        return {}
-    note = "Trials or presentations last {:g} and {:g} s: intervals are cut off by short ones, so "
-    return {"note": f"{note.format(*lengths)}CV, Fano factors and sparseness differ for that too."}
+    """Return a note, as an attribute, on results whose trials differ in length or number."""
+    lengths, notes = [duration_s(tree) for tree in (a, b)], []
+    if abs(lengths[0] / lengths[1] - 1) >= 0.01:
+        notes.append(
+            "Trials or presentations last {:g} and {:g} s: intervals are cut off by short ones, so "
+            "CV, Fano factors and sparseness differ for that too.".format(*lengths)
+        )
+    if a.sizes["example"] != b.sizes["example"]:
+        notes.append(
+            f"There are {a.sizes['example']} and {b.sizes['example']} examples: statistics over "
+            "examples, such as Fano factors and CV, depend on their number."
+        )
+    return {"note": " ".join(notes)} if notes else {}
 
 
 def is_paired(a: xr.DataTree, b: xr.DataTree) -> bool | None:

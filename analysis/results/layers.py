@@ -86,7 +86,11 @@ def open_result(path: Path | str, *, lazy: bool = False) -> xr.DataTree:
             opened.pop_all()
             return tree
         with readable(path, anywhere=True):
-            return tree.load()
+            tree = tree.load()
+        for node in tree.subtree:
+            if "spike_time_ms" in node:  # written again as whole steps, changed times would be lost
+                node.variables["spike_time_ms"].encoding.clear()
+        return tree
 
 
 @contextmanager

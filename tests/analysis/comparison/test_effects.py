@@ -225,6 +225,7 @@ def test_a_population_is_compared_with_the_layer_of_its_name() -> None:
     assert not found["paired"].any()
     np.testing.assert_array_equal(found["wasserstein"], back["wasserstein"])
     assert "1 and 0.02 s" in found.attrs["note"]
+    assert "1 and 12 examples" in found.attrs["note"]
     assert analysis.compare(result, result).attrs == {}
 
 

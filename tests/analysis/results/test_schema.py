@@ -186,6 +186,17 @@ def test_axes_without_names(path: Path, lazy: bool) -> None:
         analysis.open_result(path, lazy=lazy)
 
 
+def test_changed_times_are_written_as_they_are(path: Path, tmp_path: Path) -> None:
+    tree = analysis.open_result(path)
+    times = tree["layers/latent/spike_time_ms"]
+    assert times.size
+    times.values[:] += 300.4
+    expected = times.to_numpy().copy()
+    tree.to_netcdf(tmp_path / "changed.nc", engine="h5netcdf")
+    with xr.open_datatree(tmp_path / "changed.nc", engine="h5netcdf", decode_times=False) as back:
+        np.testing.assert_array_equal(back["layers/latent/spike_time_ms"], expected)
+
+
 def test_a_file_that_xarray_wrote_is_read(path: Path) -> None:
     tree = analysis.example_result()
     plain = {"zlib": True, "shuffle": False, "chunksizes": (5, 12, 12)}
