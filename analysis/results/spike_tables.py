@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 from warnings import catch_warnings
@@ -89,11 +88,12 @@ def read_spikes(
 
 
 def _examples(path: Path, numbers: pd.Series) -> NDArray[np.int64]:
-    """Return the numbers of examples: those with spikes, and those of their own table, if any."""
-    others = path.with_name("examples.csv")
-    with suppress(FileNotFoundError, KeyError, ValueError):
-        numbers = pd.concat([numbers, pd.read_csv(others)["example"].astype(np.int64)])
-    return np.unique(numbers.to_numpy())
+    """Return the numbers of examples: those of their own table, or those with spikes."""
+    others, own = path.with_name("examples.csv"), np.unique(numbers.to_numpy())
+    table = _read(others) if others.is_file() else pd.DataFrame()
+    every = pd.to_numeric(table.get("example", pd.Series(dtype=float)), errors="coerce")
+    belongs = np.isin(own, every).all() and (every % 1 == 0).all()
+    return np.unique(every.to_numpy(np.int64)) if belongs else own
 
 
 def _read(path: Path) -> pd.DataFrame:

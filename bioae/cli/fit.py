@@ -83,7 +83,7 @@ def fit(
     split
         The time up to which the recording is fitted; the rest is a test: ``'7*second'``.
     leave_out
-        Times that do not count, such as those around a missed spike: ``'[0*ms,20*ms]'``.
+        Times of the fitted part that do not count, such as an artefact: ``'[0*ms,20*ms]'``.
     coincidence
         Choose, among the parameters near the most likely ones, those whose free run has the largest
         coincidence factor with the recorded spikes, to this precision: ``'4*ms'``.
@@ -212,8 +212,8 @@ def _print(
     for line in fitted.notes():
         print_wrapped(line, indent=2)
     rows = [
-        {"": name, **{part: values[name] for part, values in scores.items()}}
-        for name in scores["fit"]
+        {"": name, **{part: values.get(name) for part, values in scores.items()}}
+        for name in dict.fromkeys(name for values in scores.values() for name in values)
     ]
     print()
     print_table(as_table("Agreement of the free run", rows), Console())

@@ -63,7 +63,8 @@ class Fit(Shown):
         variance.
     log_likelihood
         The natural logarithm of the likelihood of what is compared, at the most likely parameters
-        and whatever the weights; minus infinity if the neuron is refractory at a recorded spike.
+        and whatever the weights; minus infinity if the neuron is refractory at a recorded spike,
+        and there are no lapses.
     aic
         Akaike's information criterion, 2 (number of free parameters) - 2 ``log_likelihood``, to
         compare models on the same recording, with the same parts and times of it compared: the
@@ -84,6 +85,7 @@ class Fit(Shown):
         *,
         voltage_noise: float,
         estimated: bool,
+        lapse: float,
         seconds: float,
     ) -> None:
         self._problem, self._objective, self._state = problem, objective, state
@@ -109,7 +111,8 @@ class Fit(Shown):
         if problem.voltage:
             scale = np.log(np.sqrt(2 * np.pi) * voltage_noise)
             loss += float(likely.voltage[0]) + self._drive.compared_samples * scale
-        self.log_likelihood = -np.inf if likely.lost[0] and problem.weights[0] else -loss
+        impossible = likely.lost[0] and problem.weights[0] and not lapse
+        self.log_likelihood = -np.inf if impossible else -loss
         self.aic = 2 * (len(problem.free) + estimated) - 2 * self.log_likelihood
 
     @property
@@ -398,16 +401,18 @@ class Fit(Shown):
         number, odds, last = np.moveaxis(self._losses.lapses[0], -1, 0)
         if drive.spikes is None or not self._problem.weights[0] or not number.any():
             return []
-        trial = int(np.argmax(odds))
+        trial, count = int(np.argmax(odds)), int(drive.spikes.sum()) + len(number)
         first = np.flatnonzero(drive.spikes[trial, : int(last[trial])]).max(initial=-1) + 1
         begin, end = (f"{step * drive.dt * 1e3:.10g}" for step in (first, last[trial] + 1))
-        text = (
-            f"{number.sum():.0f} of {drive.spikes.sum() + len(number)} intervals between spikes "
-            "are more probable by chance than with this neuron, and hardly count. The most "
-            f"improbable one is from {begin} to {end} ms (trial {trial}): is a spike missing or in "
-            "excess?"
-        )
-        return [text]
+        lines = [
+            f"{number.sum():.0f} of {count} intervals between spikes are more probable by chance",
+            "than with this neuron, and hardly count.",
+            f"The most improbable one is from {begin} to {end} ms (trial {trial}): is a spike",
+            "missing or in excess?",
+        ]
+        if number.sum() > count / 4:
+            lines[2:] = ["Are the model, the units and the bounds right?"]
+        return [" ".join(lines)]
 
     @cached_property
     def _free_run(self) -> Recording:

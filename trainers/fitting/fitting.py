@@ -57,9 +57,11 @@ def search(
     if given is not None:
         unit = stated.potential_unit
         noise = number(number_in(given, unit, "voltage_noise"), "voltage_noise", above=0)
+    drive = stated.drive()
+    lapse = settings.lapse if drive.chance is not None else 0.0
     objective = CompiledObjective(
-        stated.driven, stated.free, stated.drive(), potential=stated.potential,
-        fixed=stated.fixed, weights=stated.weights, voltage_noise=noise, lapse=settings.lapse,
+        stated.driven, stated.free, drive, potential=stated.potential,
+        fixed=stated.fixed, weights=stated.weights, voltage_noise=noise, lapse=lapse,
     )  # fmt: skip
     try:
         objective.kernel  # noqa: B018 - compiled before the clock starts
@@ -72,6 +74,7 @@ def search(
     couplings = COUPLINGS if settings.coupled and stated.voltage else (0.0,)
     state = Descent.at(_first(stated, objective, settings))
     state = _descended(objective, state, couplings, settings.evaluations, progress=progress)
+    _leave_plateau(objective, state, settings.evaluations)
     if any(each.step for each in stated.free):
         state = in_whole_steps(objective, state, most=settings.evaluations)
         state = _descended(objective, state, (0.0,), settings.evaluations, progress=False)
@@ -91,7 +94,7 @@ def search(
     seconds = time.perf_counter() - began
     return Fit(
         stated, objective, state, best, voltage_noise=noise,
-        estimated=stated.voltage and given is None, seconds=seconds,
+        estimated=stated.voltage and given is None, lapse=objective.lapse, seconds=seconds,
     )  # fmt: skip
 
 
@@ -114,14 +117,14 @@ def _coincident(stated: Problem, objective: Objective, u: Floats, settings: Sett
     return most_coincident(objective, u, objective(u[:1]).information[0], score, seed=settings.seed)
 
 
-def _say(stated: Problem, objective: Objective, state: Descent, best: int) -> None:
+def _say(stated: Problem, objective: CompiledObjective, state: Descent, best: int) -> None:
     """Warn of spikes that do not count, and of a search that was not finished."""
     logger, name = logging.getLogger("bioae"), stated.model.name
     lost = int(objective(state.u[[best]]).lost[0])
     if lost:
         logger.warning(
-            "bioae: %s: %d recorded spikes are in the refractory period of the fitted neuron, and "
-            "do not count", name, lost,
+            "bioae: %s: %d recorded spikes are in the refractory period of the fitted neuron: %s",
+            name, lost, "their intervals are lapses" if objective.lapse else "they do not count",
         )  # fmt: skip
     if state.exhausted[best]:
         logger.warning(
@@ -159,6 +162,25 @@ def _descended(
                 progress(done, stages)
 
         return descend(objective, state, couplings=couplings, most=evaluations, report=report)
+
+
+def _leave_plateau(objective: CompiledObjective, state: Descent, evaluations: int) -> None:
+    """Search again without lapses, and then with them, where most intervals are lapses, in place.
+
+    The loss does not depend on any parameter there.
+    """
+    if objective.drive.spikes is None:
+        return
+    most = objective.drive.spikes.sum() / 2
+    (lapsed,) = np.nonzero(objective(state.u).lapses[:, :, 0].sum(1) > most)
+    if not lapsed.size:
+        return
+    again = descend(objective.without_lapses(), Descent.at(state.u[lapsed]), most=evaluations)
+    again = descend(objective, Descent.at(again.u), most=evaluations)
+    better = again.loss < state.loss[lapsed]
+    state.u[lapsed[better]], state.loss[lapsed[better]] = again.u[better], again.loss[better]
+    state.evaluations[lapsed] += again.evaluations
+    state.ends = state.u[None]
 
 
 def _check_seen(stated: Problem, objective: Objective, points: Any) -> None:

@@ -106,7 +106,8 @@ class DrivenKernel:
     ) -> None:
         trials, samples = drive.signal.shape
         inputs = {
-            "signal": drive.signal, "chance": drive.chance, "voltage": drive.voltage,
+            "signal": drive.signal, "voltage": drive.voltage,
+            "chance": np.zeros(drive.signal.shape) if drive.chance is None else drive.chance,
             "latency": values.get(LATENCY),
             "par": [values[name] for name in self.source.names],
             "seed": [slopes[pair] for pair in self.source.seeds],

@@ -62,7 +62,7 @@ class CompiledObjective:
         voltage_noise: float = 1e-3,
         lapse: float = 0.0,
     ) -> None:
-        self.free, self.drive, self._lapse = tuple(free), drive, lapse
+        self.free, self.drive, self.lapse = tuple(free), drive, lapse
         self._settle = 0
         if model.settle is not None:
             where = f"{model.name}.toml, [initial] settle"
@@ -87,7 +87,7 @@ class CompiledObjective:
         with np.errstate(all="ignore"):
             losses = self.kernel.sums(
                 self.drive, values, slopes, settle=self._settle, weights=self._weights,
-                lapse=self._lapse,
+                lapse=self.lapse,
             )  # fmt: skip
         for k, each in enumerate(self.free):
             # The prior: without noise in the spikes, their likelihood has its maximum at 0.
@@ -99,7 +99,7 @@ class CompiledObjective:
     def without_lapses(self) -> CompiledObjective:
         """Return the same objective in which all intervals are the neuron's."""
         other = copy.copy(self)
-        other._lapse = 0.0
+        other.lapse = 0.0
         return other
 
     def with_noise(self, voltage_noise: float) -> CompiledObjective:

@@ -56,7 +56,7 @@ def write_fit(
     names, *cells = rows
     agreement = [
         {"score of the free run": name, **{part: each.get(name) for part, each in scores.items()}}
-        for name in scores["fit"]
+        for name in dict.fromkeys(name for part in scores.values() for name in part)
     ]
     parameters = [dict(zip([*names[:-1], "note"], each, strict=True)) for each in cells]
     write_page(

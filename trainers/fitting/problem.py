@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
@@ -117,9 +117,14 @@ class Problem:
         return unit_of(self.model, self.potential)
 
 
-def _by_chance(spikes: NDArray[np.bool_], counted: NDArray[np.bool_]) -> Floats:
-    """Return the cumulative negative log-likelihood of spikes at random times (trial, time)."""
-    rate = np.clip((spikes & counted).sum() / max(counted.sum(), 1), 1e-12, 0.5)
+def _by_chance(spikes: NDArray[np.bool_], counted: NDArray[np.bool_]) -> Floats | None:
+    """Return the cumulative negative log-likelihood of spikes at random times (trial, time).
+
+    Without a spike that counts there is none: silence is not by chance.
+    """
+    if not (spikes & counted).any():
+        return None
+    rate = min((spikes & counted).sum() / counted.sum(), 0.5)
     each = np.where(spikes, -np.log(rate), -np.log1p(-rate))
     return np.asarray(np.cumsum(np.where(counted, each, 0.0), axis=1))
 
@@ -139,7 +144,7 @@ def problem(
     last = max((end for _, end in settings.windows), default=0.0)
     if last > float(recording.duration) + float(recording.dt):
         raise InputError(
-            "a window ends after the recording", where="leave_out",
+            "a window ends after what is fitted", where="leave_out",
             expected=f"at most {float(recording.duration):g} s", found=f"{last:g} s",
         )  # fmt: skip
     weights = settings.weights
@@ -254,7 +259,7 @@ def _bounds(model: NeuronModel, free: Free) -> dict[str, tuple[Any, Any]]:
         free = [*model.trainable]
     if isinstance(free, str):
         free = [free]
-    instance(free, "free", (Mapping, Sequence), hint='Such as {"tau": ("5*ms", "50*ms")}')
+    instance(free, "free", Iterable, hint='Such as {"tau": ("5*ms", "50*ms")}')
     asked = dict(free) if isinstance(free, Mapping) else dict.fromkeys(free)
     known = [*model.parameters, *(name for name in OTHERS if name not in model.parameters)]
     bounds: dict[str, tuple[Any, Any]] = {}
@@ -266,18 +271,19 @@ def _bounds(model: NeuronModel, free: Free) -> dict[str, tuple[Any, Any]]:
             )  # fmt: skip
         own = name in model.parameters
         default = model.trainable.get(name) if own or name != "width" else _WIDTHS
-        chosen = default if pair is None else pair
+        chosen: Any = default if pair is None else pair
         if chosen is None:
             raise InputError(
                 f"the free parameter {name!r} has no bounds", where=model.name,
                 expected="a pair, or [trainable] in the model",
                 hint=f'free={{"{name}": (low, high)}}',
             )  # fmt: skip
-        if isinstance(chosen, str) or np.shape(chosen)[:1] != (2,):
+        ends = [*chosen] if np.iterable(chosen) and not isinstance(chosen, str | Mapping) else []
+        if len(ends) != 2:
             raise InputError(
                 f"these are no bounds of {name!r}", expected="(low, high)", found=str(chosen)
             )
-        bounds[name] = (chosen[0], chosen[1])
+        bounds[name] = (ends[0], ends[1])
     if not bounds:
         raise InputError(
             "nothing is free", where=model.name, expected="names of parameters, with bounds",

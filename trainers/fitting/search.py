@@ -240,10 +240,11 @@ def _search(evaluate: Callable[[Floats], Losses], u: Floats, most: int, toleranc
     def jacobian(u: Floats) -> Floats:
         return residual(u)[1]
 
-    found = least_squares(
-        values, inside, jac=jacobian, bounds=(0.0, 1.0),
-        ftol=tolerance / _OFFSET, xtol=1e-8, gtol=None, max_nfev=most,
-    )  # fmt: skip
+    with np.errstate(all="ignore"):  # of a loss that is flat
+        found = least_squares(
+            values, inside, jac=jacobian, bounds=(0.0, 1.0),
+            ftol=tolerance / _OFFSET, xtol=1e-8, gtol=None, max_nfev=most,
+        )  # fmt: skip
     return bool(found.status > 0)
 
 

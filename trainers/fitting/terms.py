@@ -72,7 +72,8 @@ class Losses(NamedTuple):
     spikes: Floats
     #: Half the sum of squared residuals, over the squared standard deviation of the noise.
     voltage: Floats
-    #: The recorded spikes in refractoriness, which do not count (set).
+    #: The recorded spikes in refractoriness (set): with lapses their intervals are some, else these
+    #: spikes do not count.
     lost: Floats
     #: The number of intervals between recorded spikes that are more probable by chance, the log
     #: odds of the most improbable one, and its last step (set, trial, 3).
@@ -89,7 +90,7 @@ class Drive(NamedTuple):
     spikes: NDArray[np.bool_] | None = None
     #: The steps that count for the likelihood of spikes (trial, time), or None: all.
     counted: NDArray[np.bool_] | None = None
-    #: The cumulative negative log-likelihood of the spikes at random times (trial, time), or None.
+    #: The cumulative negative log-likelihood of the spikes at random times (trial, time); None: 0.
     chance: Floats | None = None
     #: The recorded potential (trial, time), NaN where it is not known, or None.
     voltage: Floats | None = None

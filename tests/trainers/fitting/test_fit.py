@@ -310,6 +310,26 @@ def test_a_missing_spike_is_named_and_does_not_bias() -> None:
 
 
 @pytest.mark.medium
+def test_a_search_leaves_places_where_all_intervals_are_lapses() -> None:
+    recording, free = recorded("spikes"), {"R": FREE["R"], "tau": FREE["tau"]}
+    fit = bioae.fit(CELL, recording, free, known={"width": 1e-4}, starts=4)
+    assert fit.agreeing >= 3
+    np.testing.assert_allclose(fit.table.value, [60e6, 15e-3], rtol=2e-3)
+    far = bioae.fit(CELL, recording, {"R": (190 * Mohm, 200 * Mohm)}, starts=1)
+    assert any("bounds right" in line for line in far.notes())
+
+
+@pytest.mark.medium
+def test_silence_is_not_by_chance() -> None:
+    voltage = run_in_brian2(CELL, current() / 4)[1]
+    recording = bioae.Recording(current() / 4, dt=0.1 * ms, spikes=[[], []], voltage=voltage * volt)
+    free = {"R": FREE["R"], "theta": ("1*mV", "20*mV")}
+    fit = bioae.fit(CELL, recording, free, starts=4)
+    assert fit.parameters["theta"] / mV > 1e3 * voltage.max()
+    assert not any(map(len, fit.predict().spikes or ()))
+
+
+@pytest.mark.medium
 def test_what_spikes_do_not_determine_is_said() -> None:
     scales = {"b": ("0.5*mV", "20*mV"), "theta": ("3*mV", "90*mV"), "v_r": ("0.2*mV", "20*mV")}
     fit = bioae.fit(CELL, recorded("spikes"), {"R": FREE["R"], **scales}, starts=4)

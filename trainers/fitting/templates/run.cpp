@@ -47,9 +47,11 @@ extern "C" void run(const Driven& s) {
 #if LOSSES && SPIKES
         const bool ready = ${ready};
         const R z = ${logit}, e = quick_exp(-std::fabs(z)), y = forced ? R(1) : R(0);
-        const R counts = (running & (s.counted[at] != 0) & ready) ? R(1) : R(0);
+        const bool within = running & (s.counted[at] != 0), impossible = within & forced & !ready;
+        const R counts = (within & ready) ? R(1) : R(0);
         const R up = R(1) / (R(1) + e), chance = z > 0 ? up : e * up;
-        lr[i] += forced & !ready ? R(1) : R(0);
+        lr[i] += impossible ? R(1) : R(0);
+        li[i] += impossible & (s.log_lapse > R(-1e300)) ? R(1e300) : R(0);
         li[i] += counts * ((z > 0 ? z : R(0)) - z * y + quick_log1p(e));
         const R gs = s.weight * counts * (chance - y);
         const R hs = s.weight * counts * chance * (R(1) - chance);
