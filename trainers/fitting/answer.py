@@ -408,7 +408,7 @@ class Fit(Shown):
             f"{number.sum():.0f} of {count} intervals between spikes are more probable by chance",
             "than with this neuron, and hardly count.",
             f"The most improbable one is from {begin} to {end} ms (trial {trial}): is a spike",
-            "missing or in excess?",
+            "missing or in excess, or has the membrane noise?",
         ]
         if number.sum() > count / 4:
             lines[2:] = ["Are the model, the units and the bounds right?"]
