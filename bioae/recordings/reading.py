@@ -117,10 +117,17 @@ def _step(times: Quantity | None, path: Path) -> float:
     if times is None or not have_same_dimensions(times, second) or not mean > 0:
         raise DataError(
             "the time step is not known", where=str(path), expected="a column such as 'time (ms)'",
-            hint="Give dt, such as dt='0.1*ms'",
+            found="no column of times" if times is None else "times without a unit of time",
+            hint="Give dt, such as dt='0.1*ms', or the unit of times, such as ms",
         )  # fmt: skip
-    if np.abs(steps - mean).max() > 0.1 * mean:
-        raise DataError("the time steps differ", where=str(path), expected=f"{mean:g} s")
+    usual = float(np.median(steps))
+    if (wrong := np.abs(steps - usual) > 0.1 * usual).any():
+        place = tuple(np.argwhere(wrong)[0])
+        raise DataError(
+            "the time steps differ", where=f"{path}, row {place[-1] + 2}", expected=f"{usual:g} s",
+            found=f"{steps[place]:g} s",
+            hint="A column 'trial' numbers trials" if steps[place] < 0 else None,
+        )  # fmt: skip
     return float(f"{mean:.6g}")
 
 

@@ -70,7 +70,8 @@ def checked_train(train: Signal, dt: float, steps: int, where: str) -> Signal:
             "two spikes are in one step" if interval else "a spike is there twice", where=where,
             expected=f"at most one spike in {dt * 1e3:g} ms",
             found=f"spikes at {first:.9g} s and {second:.9g} s",
-            hint=f"A dt of at most {interval * 1e3:.4g} ms separates them" if interval else None,
+            hint=f"A dt of at most {interval * 1e3:.4g} ms separates them" if interval
+            else "Of a raster, the times of spikes are np.flatnonzero(raster) * dt",
         )  # fmt: skip
     return inside
 

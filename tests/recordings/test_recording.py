@@ -231,7 +231,7 @@ def test_monitors_of_recorded_neurons_are_trials(monkeypatch: pytest.MonkeyPatch
     ("read", "options", "field"),
     [
         (table, {}, "t [ms], I_inj"),
-        (table, {"input": "V", "units": {"time": "mV"}}, "None"),
+        (table, {"input": "V", "units": {"time": "mV"}}, "times without a unit"),
         (table, {"inputs": "V"}, "'inputs'"),
         (nwb, {"input": "9"}, "9 (20), 8 (20)"),
         (nwb, {"input": "9", "voltage": "8"}, "8 (20)"),
