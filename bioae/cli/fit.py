@@ -36,6 +36,7 @@ def fit(
     resample: str | None = None,
     split: str | None = None,
     leave_out: Several = (),
+    lapse: float = 0.01,
     coincidence: str | None = None,
     starts: Positive = 20,
     seed: Seed = 0,
@@ -84,6 +85,9 @@ def fit(
         The time up to which the recording is fitted; the rest is a test: ``'7*second'``.
     leave_out
         Times of the fitted part that do not count, such as an artefact: ``'[0*ms,20*ms]'``.
+    lapse
+        The probability that an interval between spikes is one at random, such as after a missed
+        spike; 0: none is.
     coincidence
         Choose, among the parameters near the most likely ones, those whose free run has the largest
         coincidence factor with the recorded spikes, to this precision: ``'4*ms'``.
@@ -107,7 +111,7 @@ def fit(
     part = whole if split is None else whole.split(split)[0]
     fitted = api.fit(
         neuron, part, _free(free), input=input, voltage=voltage, starts=starts, seed=seed,
-        known=values, coincidence=coincidence,
+        known=values, coincidence=coincidence, lapse=lapse,
         leave_out=[_pair(each, where="--leave-out") for each in leave_out],
     )  # fmt: skip
     scores = {"fit": fitted.scores()}

@@ -48,6 +48,7 @@ def test_a_fit_is_scored_and_written(run: Callable[..., Any], here: Path) -> Non
         (("--free", "C=[1*pF"), "--free"),
         (("--free", "C,C"), "'C'"),
         (("--leave-out", "[0*ms]"), "--leave-out"),
+        (("--lapse", "2"), "lapse"),
         (("--free", "Q=[1,2]"), "'Q'"),
         (("--free", "C=[1*mV,2*mV]"), "bounds of C"),
         (("--split", "7*second"), "7*second"),
