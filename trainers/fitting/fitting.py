@@ -58,7 +58,7 @@ def search(
         unit = stated.potential_unit
         noise = number(number_in(given, unit, "voltage_noise"), "voltage_noise", above=0)
     drive = stated.drive()
-    lapse = settings.lapse if drive.chance is not None else 0.0
+    lapse = settings.lapse if drive.chance is not None and stated.weights[0] else 0.0
     objective = CompiledObjective(
         stated.driven, stated.free, drive, potential=stated.potential,
         fixed=stated.fixed, weights=stated.weights, voltage_noise=noise, lapse=lapse,
