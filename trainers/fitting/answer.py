@@ -85,7 +85,6 @@ class Fit(Shown):
         *,
         voltage_noise: float,
         estimated: bool,
-        lapse: float,
         seconds: float,
     ) -> None:
         self._problem, self._objective, self._state = problem, objective, state
@@ -95,7 +94,6 @@ class Fit(Shown):
             each.place(values[each.name]) if each.step else float(u)
             for each, u in zip(problem.free, best, strict=True)
         ]])  # fmt: skip
-        self._uncertainty = Uncertainty(objective, self._u[0])
         self.neuron: NeuronModel = with_values(problem.model, values)
         self.recording, self.seconds = problem.recording, seconds
         self.parameters: dict[str, Quantity] = {
@@ -103,15 +101,15 @@ class Fit(Shown):
             for name, each in zip(self._names, problem.free, strict=True)
         }
         self._losses = objective(self._u)
+        self._uncertainty = Uncertainty(objective, self._u[0], self._losses.information[0])
         self.loss = float(self._losses.total[0])
         self.voltage_noise = voltage_noise if problem.voltage else float("nan")
-        self._drive = problem.drive()
         likely = objective(state.u[[int(np.argmin(state.loss))]])
         loss = float(likely.spikes[0]) if problem.weights[0] else 0.0
         if problem.voltage:
             scale = np.log(np.sqrt(2 * np.pi) * voltage_noise)
-            loss += float(likely.voltage[0]) + self._drive.compared_samples * scale
-        impossible = likely.lost[0] and problem.weights[0] and not lapse
+            loss += float(likely.voltage[0]) + self._objective.drive.compared_samples * scale
+        impossible = likely.lost[0] and problem.weights[0] and not objective.lapse
         self.log_likelihood = -np.inf if impossible else -loss
         self.aic = 2 * (len(problem.free) + estimated) - 2 * self.log_likelihood
 
@@ -291,7 +289,7 @@ class Fit(Shown):
             of models with a reset without 1 ms before to 2 ms after each recorded spike.
         """
         given = self.recording if recording is None else recording
-        predicted, compared = self.predict(given), self._drive.compared
+        predicted, compared = self.predict(given), self._objective.drive.compared
         if recording is not None:
             compared = self._problem.between_spikes(recording)
         if after is not None:
@@ -388,7 +386,7 @@ class Fit(Shown):
                     + ("A free run has no escape noise: it fires less than an irregular cell."
                        if noisy else "Are the units of the input, and the bounds, right?")
                 )  # fmt: skip
-        compared: Any = self._drive.compared
+        compared: Any = self._objective.drive.compared
         if self._problem.voltage and explained_voltage(recorded, predicted, compared) < 0:
             lines.append(
                 "Running freely, the potential is further from the recorded one than its mean."
@@ -397,12 +395,12 @@ class Fit(Shown):
 
     def _of_lapses(self) -> list[str]:
         """Return a sentence on intervals between spikes that are more probable by chance."""
-        drive = self._drive
+        drive, spikes = self._objective.drive, self._objective.drive.spikes
         number, odds, last = np.moveaxis(self._losses.lapses[0], -1, 0)
-        if drive.spikes is None or not self._problem.weights[0] or not number.any():
+        if spikes is None or not number.any():
             return []
-        trial, count = int(np.argmax(odds)), int(drive.spikes.sum()) + len(number)
-        first = np.flatnonzero(drive.spikes[trial, : int(last[trial])]).max(initial=-1) + 1
+        trial, count = int(np.argmax(odds)), int(spikes.sum()) + len(number)
+        first = np.flatnonzero(spikes[trial, : int(last[trial])]).max(initial=-1) + 1
         begin, end = (f"{step * drive.dt * 1e3:.10g}" for step in (first, last[trial] + 1))
         lines = [
             f"{number.sum():.0f} of {count} intervals between spikes are more probable by chance",

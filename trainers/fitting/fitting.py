@@ -94,7 +94,7 @@ def search(
     seconds = time.perf_counter() - began
     return Fit(
         stated, objective, state, best, voltage_noise=noise,
-        estimated=stated.voltage and given is None, lapse=objective.lapse, seconds=seconds,
+        estimated=stated.voltage and given is None, seconds=seconds,
     )  # fmt: skip
 
 

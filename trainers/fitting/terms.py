@@ -112,6 +112,9 @@ class Objective(Protocol):
     """The losses of parameters on a recording, each a u from 0 to 1, and free runs."""
 
     free: tuple[FreeParameter, ...]
+    drive: Drive
+    #: The probability that an interval between recorded spikes is one at random.
+    lapse: float
 
     def __call__(self, u: Floats, *, coupling: float = 0.0) -> Losses:
         """Return the losses; `coupling` is the rate per ms of the pull to the recording."""

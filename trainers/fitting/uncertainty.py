@@ -21,10 +21,13 @@ _ROUNDING = 1e-9
 
 
 class Uncertainty:
-    """The standard errors of parameters in u, a point from 0 to 1 (parameter)."""
+    """The standard errors of parameters in u, a point from 0 to 1 (parameter).
 
-    def __init__(self, objective: Objective, u: Floats) -> None:
-        self._objective, self._u = objective, u
+    `fisher`: the information there, of Gauss and Newton or of Fisher.
+    """
+
+    def __init__(self, objective: Objective, u: Floats, fisher: Floats) -> None:
+        self._objective, self._u, self._fisher = objective, u, fisher
         self.inside: NDArray[np.bool_] = (u > _AT_BOUND) & (u < 1 - _AT_BOUND)
         #: The parameters of which there is information: inside, and not in whole steps.
         self.informed = self.inside & [not each.step for each in objective.free]
@@ -32,9 +35,9 @@ class Uncertainty:
     @cached_property
     def information(self) -> Floats:
         """The information in u: differences of the gradient, or that of Fisher."""
-        count, fisher = len(self._u), self._objective(self._u[None]).information[0]
+        count = len(self._u)
         with np.errstate(divide="ignore"):
-            widths = np.clip(_STEP / np.sqrt(np.diag(fisher)), _NARROWEST, _WIDEST)
+            widths = np.clip(_STEP / np.sqrt(np.diag(self._fisher)), _NARROWEST, _WIDEST)
         at = np.clip(self._u, widths, 1 - widths)
         steps = np.diag(widths)
         gradient = self._objective(np.concatenate([at + steps, at - steps])).gradient
@@ -43,7 +46,7 @@ class Uncertainty:
         within = matrix[np.ix_(self.informed, self.informed)]
         if np.isfinite(within).all() and (np.linalg.eigvalsh(within) > 0).all():
             return np.asarray(matrix)
-        return np.asarray(fisher)
+        return self._fisher
 
     @cached_property
     def directions(self) -> tuple[Floats, Floats]:
