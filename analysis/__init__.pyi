@@ -122,3 +122,4 @@ from .results.spike_tables import read_spikes as read_spikes
 from .results.spikes import blocks as blocks
 from .results.training_metrics import read_metrics as read_metrics
 from .results.tutorial import example_result as example_result
+from .results.windows import time_slice as time_slice

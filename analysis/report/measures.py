@@ -153,12 +153,19 @@ class Measures:
         }
 
     def notes(self) -> list[str]:
-        """Return lines on recordings, states that diverged, silent layers, and pairs left out."""
+        """Return lines on what is measured, states that diverged, and what is left out."""
         sources = [str(each["source"]) for each in self.attributes.values() if "source" in each]
         recorded = [n for n, each in self.attributes.items() if each.get("task") == RECORDING]
         if recorded:
             names = ", ".join(recorded)
             sources.append(f"Recorded: {names}. Examples are trials, and layers populations.")
+        for name, each in self.attributes.items():
+            if "start_ms" in each:
+                stop_ms = each["start_ms"] + each["steps"] * each["dt_ms"]
+                sources.append(
+                    f"{name}: from {each['start_ms']:g} to {stop_ms:g} ms of each presentation. "
+                    "Outputs, other than those at each step, are of the whole one."
+                )
         return [*sources, *self.diverged, *self._left_out(), *self._not_compared()]
 
     def _left_out(self) -> list[str]:

@@ -236,6 +236,12 @@ def layer_data(tree: xr.DataTree, layer: str) -> xr.Dataset:
             "there is no such layer", expected=" or ".join(map(repr, names)), found=repr(layer)
         )
     data = tree["layers"].children[layer].to_dataset()
+    check_complete(data, layer)
+    return data
+
+
+def check_complete(data: xr.Dataset, layer: str) -> None:
+    """Raise a `ResultError` if a layer has lost its dimension of neurons or spikes."""
     for variable, dimension in (("spike_count", "neuron"), ("spike_time_ms", "spike")):
         if variable in data and dimension not in data[variable].dims:
             raise ResultError(
@@ -243,7 +249,6 @@ def layer_data(tree: xr.DataTree, layer: str) -> xr.Dataset:
                 expected="a result with all its neurons and spikes",
                 hint="Select from the answer, not from the result",
             )
-    return data
 
 
 def chosen_layers(tree: xr.DataTree, layers: str | Sequence[str] | None) -> list[str]:

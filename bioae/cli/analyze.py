@@ -15,6 +15,8 @@ def analyze(
     *,
     out: Path,
     layers: Several = (),
+    start: float | None = None,
+    stop: float | None = None,
     duration: float | None = None,
     dt: float | None = None,
     neurons: Positive | None = None,
@@ -34,6 +36,11 @@ def analyze(
         seconds) or time_ms, and perhaps trial and population.
     layers
         The layers or populations to measure, such as latent,output; all by default.
+    start
+        The time in each presentation or trial from which on to measure, in seconds, to leave out
+        the onset of responses.
+    stop
+        The time up to which to measure, in seconds.
     duration
         Of tables of spikes: length of the recording, or of one trial, in seconds; by default up to
         the last spike.
@@ -55,6 +62,7 @@ def analyze(
     from bioae.analysis.report.sources import is_table, named_sources
     from bioae.analysis.report.tables import measure_tables
     from bioae.analysis.results.spike_tables import read_spikes
+    from bioae.analysis.results.windows import time_slice
     from bioae.cli.tables import print_table
 
     options: dict[str, Any] = {"duration": duration, "dt": dt, "neurons": neurons, "trials": trials}
@@ -62,6 +70,9 @@ def analyze(
         check_effect("no result is a table of spikes", **options)
     sources = named_sources(results)
     sources |= {n: read_spikes(each, **options) for n, each in sources.items() if is_table(each)}
+    if start is not None or stop is not None:
+        window = (start or 0.0) * 1000, None if stop is None else stop * 1000
+        sources = {name: time_slice(each, *window) for name, each in sources.items()}
     measures, numbers = analyze_results(sources, out, layers=layers, overwrite=overwrite)
     if json:
         print(json_format.dumps(numbers, allow_nan=False))

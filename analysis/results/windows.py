@@ -1,0 +1,96 @@
+"""A part of each presentation, as a result."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from bioae.analysis.results.layers import check_complete, steps, structured
+from bioae.checks import real
+from bioae.errors import ResultError
+from bioae.simulation.results.root import check_shape
+from bioae.simulation.results.tree import group_of, in_order
+
+
+def time_slice(
+    tree: xr.DataTree | Path | str, start_ms: float = 0.0, stop_ms: float | None = None
+) -> xr.DataTree:
+    """Return a part of each presentation as a result, such as one without the onset.
+
+    Spikes, their counts and recorded states are those from `start_ms` on and before `stop_ms`,
+    with times since `start_ms`. Signals, and outputs and targets at each step (of the task
+    ``"sequence"``), are cut too. Images, and outputs of other tasks, are those of the whole
+    presentation. Each layer is cut in its own window, as its times are (`docs/result.md`).
+
+    Parameters
+    ----------
+    start_ms, stop_ms
+        Times since the start of the presentation, multiples of the step; by default its start and
+        its end.
+
+    Returns
+    -------
+    xarray.DataTree
+        The result, with or without repeats, in memory. Its attribute ``start_ms`` is the time in
+        the whole presentation at which it begins.
+
+    Raises
+    ------
+    ResultError
+        If neurons are missing, or the times are not those of steps of a presentation, in order.
+    """
+    tree = structured(tree)
+    dt_ms, length = float(tree.attrs["dt_ms"]), steps(tree)
+    times = {"start_ms": start_ms, "stop_ms": length * dt_ms if stop_ms is None else stop_ms}
+    begin, end = (_step(name, ms, dt_ms, length) for name, ms in times.items())
+    if begin >= end:
+        raise ResultError(
+            "the window is empty", where="stop_ms", expected=f"more than {start_ms:g} ms",
+            found=f"{times['stop_ms']:g} ms",
+        )  # fmt: skip
+    root = tree.to_dataset(inherit=False)
+    before = float(root.attrs.get("start_ms", 0.0))
+    attrs = {**root.attrs, "steps": end - begin, "start_ms": before + begin * dt_ms}
+    nodes = {"/": root.isel(time=slice(begin, end), missing_dims="ignore").assign_attrs(attrs)}
+    for name in tree["layers"].children:
+        check_complete(data := group_of(tree, f"layers/{name}"), name)
+        check_shape(data, f"layer {name!r}")
+        data = in_order(data, root)
+        step = np.rint(data["spike_time_ms"].to_numpy() / dt_ms).astype(np.int64)
+        inside = (step >= begin) & (step < end)
+        cut = data.isel(spike=inside)
+        if "time" in data.dims:
+            time = data["time"].isel(time=slice(end - begin))  # values at its own steps
+            cut = cut.isel(time=slice(begin, end)).assign_coords(time=time)
+        shifted = cut["spike_time_ms"].copy(data=(step[inside] - begin) * dt_ms).drop_encoding()
+        nodes[f"/layers/{name}"] = cut.assign(
+            spike_time_ms=shifted, spike_count=_counted(cut, root)
+        )
+    return xr.DataTree.from_dict(nodes).load()
+
+
+def _step(name: str, ms: float, dt_ms: float, length: int) -> int:
+    """Return the step that begins at a time."""
+    steps_until = real(ms, name, error=ResultError) / dt_ms
+    if not -1 < steps_until < length + 1 or not np.isclose(steps_until, np.rint(steps_until)):
+        raise ResultError(
+            "there is no step at this time", where=name,
+            expected=f"a multiple of {dt_ms:g} ms from 0 to {length * dt_ms:g} ms",
+            found=f"{ms:g} ms",
+        )  # fmt: skip
+    return round(steps_until)
+
+
+def _counted(layer: xr.Dataset, root: xr.Dataset) -> xr.DataArray:
+    """Return how often each neuron of a layer spikes in each presentation."""
+    like = layer["spike_count"]
+    places: list[Any] = [
+        root.indexes[str(name)].get_indexer(layer[f"spike_{name}"]) for name in like.dims[:-1]
+    ]
+    index = np.ravel_multi_index((*places, layer["spike_neuron"].to_numpy()), like.shape)
+    return like.copy(
+        data=np.bincount(index, minlength=like.size).reshape(like.shape).astype(np.int32)
+    )
