@@ -686,7 +686,8 @@ def fit(
         The free parameters: names, with the bounds of the model's ``[trainable]``, or a mapping
         from names to bounds such as ``("5*ms", 80*ms)``; by default all of ``[trainable]``. Further
         names, unless the model has them: ``gain``, ``offset`` and ``latency`` of the input, and
-        the ``width`` of the escape noise, which is free in any case where spikes are compared.
+        the ``width`` of the escape noise, which is free in any case where spikes are compared; and
+        ``kalman_gain``, from 0 to 1, for a voltage with membrane noise.
     input
         The parameter or variable that the recorded input replaces, or, for a signal in its unit
         per second, adds to. By default the model's `input` if the unit fits, or else the
@@ -701,8 +702,8 @@ def fit(
     progress
         Called with the numbers of finished and of all stages; or whether to show a bar.
     options
-        ``known``: values by name of ``gain``, ``offset``, ``latency`` or ``width``, which are then
-        not free; ``weights``: of the losses of the spikes and of the voltage, (1, 1) by default;
+        ``known``: values by name of ``gain``, ``offset``, ``latency``, ``width`` or ``kalman_gain``,
+        which are then not free; ``weights``: of the losses of the spikes and of the voltage, (1, 1) by default;
         ``voltage_noise``: the standard deviation of the voltage's noise, estimated by default;
         ``leave_out``: pairs of times that do not count; ``lapse``: the probability that an interval
         between spikes is one at random, as where a spike was missed, 0.01 by default;

@@ -58,10 +58,11 @@ def fit(
         time (ms), input (pA), voltage (mV), spikes (1 in steps with a spike) and trial.
     free
         The free parameters, with bounds or those of the model: ``'tau,theta=[-60*mV,-40*mV]'``. By
-        default all of its [trainable]. Further names: gain, offset and latency of the input, and
-        width of the noise that makes spikes likely; without bounds, only the width.
+        default all of its [trainable]. Further names: gain, offset and latency of the input;
+        and, without bounds, width of the noise that makes spikes likely, and kalman_gain, for a
+        potential with membrane noise.
     known
-        Values of gain, offset, latency or width that are not free: ``'gain=2*nA'``.
+        Values of gain, offset, latency, width or kalman_gain that are not free: ``'gain=2*nA'``.
     out
         The TOML file of the fitted neuron model to write.
     report

@@ -23,7 +23,7 @@ from bioae.trainers.fitting.agreement import agreement, explained_voltage
 from bioae.trainers.fitting.page import write_fit
 from bioae.trainers.fitting.problem import Problem, with_values
 from bioae.trainers.fitting.search import Descent, descend
-from bioae.trainers.fitting.terms import Floats, Losses, Objective
+from bioae.trainers.fitting.terms import CORRECTION, Floats, Losses, Objective
 from bioae.trainers.fitting.uncertainty import Uncertainty
 from bioae.unit_text import unit_name
 
@@ -32,6 +32,9 @@ _UNDETERMINED = 0.25
 
 #: Parameters of smaller weight are not named in a direction.
 _SMALL = 0.1
+
+#: Gains of Kalman's filter that are tried; one is named if it is likelier by this logarithm.
+_GAINS, _LIKELIER = (0.01, 0.03, 0.1, 0.3, 1.0), 20.0
 
 #: Values smaller than this part of the upper bound have its unit.
 _TINY = 1e-4
@@ -54,7 +57,7 @@ class Fit(Shown):
         The neuron model with the fitted parameters; `NeuronModel.to_toml` writes its file.
     parameters
         The fitted parameters by name, as quantities; also ``gain``, ``offset`` and ``latency`` of
-        the recording, and the ``width`` of the escape noise, where they were free.
+        the recording, the ``width`` of the escape noise, and ``kalman_gain``, where they were free.
     recording
         The recording.
     loss
@@ -68,10 +71,12 @@ class Fit(Shown):
     aic
         Akaike's information criterion, 2 (number of free parameters) - 2 ``log_likelihood``, to
         compare models on the same recording, with the same parts and times of it compared: the
-        smaller, the better. It supposes the noise of the model: membrane noise, and residuals that
-        change slowly, favour further parameters, so confirm a choice on data that were left out.
+        smaller, the better. It supposes the noise of the model: residuals that change slowly favour
+        further parameters, so confirm a choice on data that were left out.
     voltage_noise
         The standard deviation of the voltage's noise, given or estimated; NaN without a voltage.
+        With a Kalman gain K it is that of predictions by one step, and sqrt(1 - K) times it is that
+        of the electrode.
     seconds
         The time that the search took.
     """
@@ -366,7 +371,7 @@ class Fit(Shown):
                 f"The parameters are those with the most coincidences. The smallest loss is "
                 f"{likely:.6g}, and the standard errors suppose it."
             )
-        lines += self._of_free_run() + self._of_lapses()
+        lines += self._of_residuals() + self._of_free_run() + self._of_lapses()
         if count > 1 and self.agreeing < max(2, count / 4):
             lines.append(
                 f"{self.agreeing} of {count} starts ended within 1 % of the smallest loss: more "
@@ -392,6 +397,26 @@ class Fit(Shown):
                 "Running freely, the potential is further from the recorded one than its mean."
             )
         return lines
+
+    def _of_residuals(self) -> list[str]:
+        """Return a sentence on residuals of the potential from which the next ones follow."""
+        if not self._problem.voltage or CORRECTION in {
+            *self._problem.fixed,
+            *(each.name for each in self._problem.free),
+        }:
+            return []
+        smaller = min(
+            float(self._objective.with_correction(gain)(self._u).voltage[0]) for gain in _GAINS
+        ) / float(self._losses.voltage[0])
+        likelier = -self._objective.drive.compared_samples / 2 * np.log(smaller)
+        if not likelier > _LIKELIER:
+            return []
+        line = (
+            "The residuals of the potential are correlated in time: membrane noise, or what the "
+            "model lacks, biases parameters by more than their standard errors. Residuals of one "
+            f"step are {100 * (1 - np.sqrt(smaller)):.2g} % smaller: free kalman_gain, too."
+        )
+        return [line]
 
     def _of_lapses(self) -> list[str]:
         """Return a sentence on intervals between spikes that are more probable by chance."""

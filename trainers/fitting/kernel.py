@@ -30,9 +30,8 @@ class _Driven(ctypes.Structure):
         *(
             (name, ctypes.c_void_p)
             for name in (
-                "signal", "voltage", "spikes", "counted", "compared", "chance", "latency", "par",
-                "seed",
-                "loss", "gradient", "information", "out", "fired",
+                "signal", "voltage", "spikes", "counted", "compared", "chance", "gap", "latency",
+                "par", "seed", "loss", "gradient", "information", "out", "fired",
             )
         ),
     ]  # fmt: skip
@@ -108,6 +107,7 @@ class DrivenKernel:
         inputs = {
             "signal": drive.signal, "voltage": drive.voltage,
             "chance": np.zeros(drive.signal.shape) if drive.chance is None else drive.chance,
+            "gap": drive.gaps if self.source.request.voltage else None,
             "latency": values.get(LATENCY),
             "par": [values[name] for name in self.source.names],
             "seed": [slopes[pair] for pair in self.source.seeds],

@@ -19,6 +19,7 @@ from bioae.equations.quantities import time_in_seconds
 from bioae.trainers.fitting.kernel import DrivenKernel
 from bioae.trainers.fitting.source import Request
 from bioae.trainers.fitting.terms import (
+    CORRECTION,
     COUPLING,
     GAIN,
     LATENCY,
@@ -71,7 +72,7 @@ class CompiledObjective:
         self.model, self._weights = model, weights
         self._potential = potential
         scale = np.sqrt(weights[1]) / voltage_noise
-        self.fixed = {SCALE: scale, COUPLING: 0.0, **fixed}
+        self.fixed = {SCALE: scale, COUPLING: 0.0, CORRECTION: 0.0, **fixed}
         self._program = lower(model)
         self._own = [each for each in self.free if each.name in self._program.parameters]
         self._defaults = default_parameters(self._program)
@@ -107,6 +108,12 @@ class CompiledObjective:
         other = copy.copy(self)
         scale = np.sqrt(self._weights[1]) / voltage_noise
         other.fixed = {**self.fixed, SCALE: scale}
+        return other
+
+    def with_correction(self, gain: float) -> CompiledObjective:
+        """Return the same objective with another Kalman gain, if it is not free."""
+        other = copy.copy(self)
+        other.fixed = {**self.fixed, CORRECTION: gain}
         return other
 
     def predict(self, u: Floats, drive: Drive | None = None) -> tuple[NDArray[np.bool_], Floats]:

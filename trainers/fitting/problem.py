@@ -21,17 +21,34 @@ from bioae.equations.quantities import evaluate, time_in_seconds
 from bioae.errors import InputError, did_you_mean
 from bioae.recordings import Recording
 from bioae.trainers.fitting.settings import Settings, number_in
-from bioae.trainers.fitting.terms import GAIN, LATENCY, OFFSET, WIDTH, Drive, Floats, FreeParameter
+from bioae.trainers.fitting.terms import (
+    CORRECTION,
+    GAIN,
+    LATENCY,
+    OFFSET,
+    WIDTH,
+    Drive,
+    Floats,
+    FreeParameter,
+)  # fmt: skip
 from bioae.unit_text import readable, unit_name
 
 #: The parameters of the recording and of the noise, by the names that users give them.
-OTHERS = {"gain": GAIN, "offset": OFFSET, "latency": LATENCY, "width": WIDTH}
+OTHERS = {
+    "gain": GAIN, "offset": OFFSET, "latency": LATENCY, "width": WIDTH, "kalman_gain": CORRECTION,
+}  # fmt: skip
 #: The names that users give them, by their own names.
 _USERS = {name: user for user, name in OTHERS.items()}
 
 #: Bounds of the width of the escape noise, in units of the scale of the distance to threshold. A
 #: search starts near the upper one, see `fitting.py`.
 _WIDTHS = (1e-6, 1.0)
+#: The bounds of free parameters that need none from the user.
+_RANGES = {"width": _WIDTHS, "kalman_gain": (0.0, 1.0)}
+
+#: The values of parameters of the noise.
+_LIMITS = {WIDTH: (5e-324, np.inf, "above 0"), CORRECTION: (0.0, 1.0, "within 0 and 1")}
+_ANY = (-np.inf, np.inf, "")
 
 #: Times around a recorded spike in which the potential of a model with a reset does not count.
 BEFORE_S, AFTER_S = 1e-3, 2e-3
@@ -167,6 +184,7 @@ def problem(
     units = {
         GAIN: effective / recording.input_unit, OFFSET: effective,
         LATENCY: Quantity(1.0, dim=recording.dt.dim), WIDTH: Quantity(1.0),
+        CORRECTION: Quantity(1.0),
     }  # fmt: skip
     chosen = [_parameter(model, units, name, pair) for name, pair in bounds.items()]
     chosen = [_in_steps(within, each, float(recording.dt)) for each in chosen]
@@ -176,16 +194,7 @@ def problem(
         chosen.append(FreeParameter(WIDTH, *_WIDTHS, unit="1"))
     fixed = {name: number_in(each, units[name], _USERS[name]) for name, each in known.items()}
     names = {each.name for each in chosen}
-    if both := sorted(names & fixed.keys()):
-        raise InputError(
-            f"{_USERS[both[0]]!r} is both free and known", where="known",
-            hint="Leave it out of one of them",
-        )  # fmt: skip
-    if fixed.get(WIDTH, 1.0) <= 0:
-        raise InputError(
-            "the width of the escape noise must be positive", where="known",
-            found=str(fixed[WIDTH]),
-        )  # fmt: skip
+    _check_fixed(fixed, names)
     if spikes and not likely:  # they only reset the neuron
         fixed.setdefault(WIDTH, 1.0)
     if (names | fixed.keys()) & {GAIN, OFFSET}:  # both are in the equation
@@ -223,11 +232,12 @@ def _parameter(
     values = parameter_values(model)
     unit = values[name] if name in values else units[OTHERS[name]]
     low, high = (number_in(each, unit, f"bounds of {name}") for each in pair)
-    positive = name not in values and OTHERS[name] == WIDTH
-    if not -np.inf < low < high < np.inf or (positive and low <= 0):
+    own = name if name in values else OTHERS[name]
+    least, most, expected = _LIMITS.get(own, _ANY)
+    if not (least <= low < high <= most and np.isfinite([low, high]).all()):
         raise InputError(
             f"the bounds of {name!r} do not fit", found=", ".join(map(str, pair)),
-            expected="(low, high), both above 0" if positive else "(low, high)",
+            expected=f"(low, high), {expected}" if expected else "(low, high)",
         )  # fmt: skip
     followers = [n for n, text in model.parameters.items() if n != name and mentions(name, text)]
     if name in values and followers:
@@ -236,8 +246,7 @@ def _parameter(
             where=f"{model.name}.toml, [parameters]",
             hint=f"Write the expression of {name} into the equations",
         )  # fmt: skip
-    return FreeParameter(OTHERS.get(name, name) if name not in values else name, low, high,
-                         unit_name(unit))  # fmt: skip
+    return FreeParameter(own, low, high, unit_name(unit))
 
 
 def with_values(model: NeuronModel, values: Mapping[str, float]) -> NeuronModel:
@@ -270,7 +279,7 @@ def _bounds(model: NeuronModel, free: Free) -> dict[str, tuple[Any, Any]]:
                 expected=f"some of {', '.join(known)}", hint=did_you_mean(str(name), known),
             )  # fmt: skip
         own = name in model.parameters
-        default = model.trainable.get(name) if own or name != "width" else _WIDTHS
+        default = model.trainable.get(name) if own else _RANGES.get(name)
         chosen: Any = default if pair is None else pair
         if chosen is None:
             raise InputError(
@@ -298,6 +307,20 @@ def _known(model: NeuronModel, given: Mapping[str, Any]) -> dict[str, Any]:
     for name in given:
         one_of(name, "a name in known", names)
     return {OTHERS[name]: each for name, each in given.items()}
+
+
+def _check_fixed(fixed: Mapping[str, float], free: set[str]) -> None:
+    if both := sorted(free & fixed.keys()):
+        raise InputError(
+            f"{_USERS[both[0]]!r} is both free and known", where="known",
+            hint="Leave it out of one of them",
+        )  # fmt: skip
+    for name, value in fixed.items():
+        least, most, expected = _LIMITS.get(name, _ANY)
+        if not least <= value <= most:
+            raise InputError(
+                f"{_USERS[name]!r} does not fit", where="known", expected=expected, found=str(value)
+            )
 
 
 def _named(model: NeuronModel, bounds: dict[str, Any]) -> dict[str, Any]:

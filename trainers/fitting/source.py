@@ -15,7 +15,7 @@ from torch import Tensor
 
 from bioae.equations.driven import SIGNAL
 from bioae.equations.program import INPUT
-from bioae.trainers.fitting.terms import COUPLING, GAIN, LATENCY, OFFSET, SCALE, WIDTH
+from bioae.trainers.fitting.terms import CORRECTION, COUPLING, GAIN, LATENCY, OFFSET, SCALE, WIDTH
 from bioae.trainers.mirror.compiled.adjoint import Step, Tangents
 from bioae.trainers.mirror.compiled.build import template
 from bioae.trainers.mirror.compiled.cpp import FORMS, declared, head, name_of
@@ -95,8 +95,14 @@ class DrivenSource:
             counts = graph.make(
                 "where", graph.leaf("recording compared", "condition"), error, graph.literal(0.0)
             )
-            self._residual = (leaf(SCALE) * Symbol(graph, counts)).node
-            values[request.potential] = potential - leaf(COUPLING) * Symbol(graph, error)
+            residual = leaf(SCALE) * Symbol(graph, counts)
+            pull = leaf(COUPLING) * Symbol(graph, error)
+            # Kalman's gain; the variance has grown since the last sample.
+            gain, own = leaf(CORRECTION), 1.0 - leaf(COUPLING)
+            grown = leaf("recording gap") * gain * gain
+            correction = (gain + grown) / (1.0 + grown) * Symbol(graph, counts)
+            self._residual = (residual / (1.0 + grown) ** 0.5).node
+            values[request.potential] = potential - pull - own * correction
         arrived = {} if neuron.program.timed else {INPUT: signal}
         forced = Symbol(graph, graph.leaf("recording spike", "condition"))
         self._ready: Node | None = None
@@ -280,7 +286,7 @@ class DrivenSource:
 _OF_STEP = {
     "t": "now", "recording signal": "signal", "recording slope": "signal_slope",
     "recording voltage": "data", "recording known": "known", "recording compared": "compared",
-    "recording spike": "forced", "logit shift": "s.logit_shift",
+    "recording spike": "forced", "recording gap": "s.gap[at]", "logit shift": "s.logit_shift",
 }  # fmt: skip
 
 

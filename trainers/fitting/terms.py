@@ -14,6 +14,7 @@ Floats = NDArray[np.float64]
 #: Names besides those of the model: they contain a space, which no model's name does.
 GAIN, OFFSET, LATENCY = "recording gain", "recording offset", "recording latency"
 WIDTH, COUPLING, SCALE = "noise width", "voltage coupling", "voltage scale"
+CORRECTION = "voltage correction"
 
 
 @dataclass(frozen=True)
@@ -80,6 +81,10 @@ class Losses(NamedTuple):
     lapses: Floats
 
 
+#: Steps after which a potential without samples is unknown.
+_MANY = 10**6
+
+
 class Drive(NamedTuple):
     """The part of a recording that drives neurons, and that they are compared with."""
 
@@ -100,8 +105,20 @@ class Drive(NamedTuple):
     @property
     def compared_samples(self) -> int:
         """The number of samples of the potential that count for the loss."""
+        return int(self._samples.sum())
+
+    @property
+    def gaps(self) -> Floats:
+        """The steps without a sample that counts before each one (trial, time); at first many."""
+        steps = np.arange(self.signal.shape[1])
+        last = np.maximum.accumulate(np.where(self._samples, steps, -_MANY), axis=1)
+        before = np.pad(last[:, :-1], ((0, 0), (1, 0)), constant_values=-_MANY)
+        return np.asarray(steps - before - 1.0)
+
+    @property
+    def _samples(self) -> NDArray[np.bool_]:
         known = np.isfinite(self.voltage)  # type: ignore[arg-type]
-        return int((known if self.compared is None else known & self.compared).sum())
+        return known if self.compared is None else known & self.compared
 
 
 #: Returns the losses (set) of parameters (set, parameter), see `CompiledObjective`.
@@ -118,6 +135,9 @@ class Objective(Protocol):
 
     def __call__(self, u: Floats, *, coupling: float = 0.0) -> Losses:
         """Return the losses; `coupling` is the rate per ms of the pull to the recording."""
+
+    def with_correction(self, gain: float) -> Objective:
+        """Return the same objective with another Kalman gain, if it is not free."""
 
     def predict(self, u: Floats, drive: Drive | None = None) -> tuple[NDArray[np.bool_], Floats]:
         """Return the spikes and the potential of the freely running neuron (set, trial, time)."""

@@ -18,6 +18,7 @@ from brian2 import (
     mV,
     nA,
     second,
+    seed,
     volt,
 )
 from brian2 import Network as Brian2Network
@@ -141,6 +142,59 @@ def test_the_likelihood_of_spikes_against_a_loop(lapse: float) -> None:
 
 
 @pytest.mark.medium
+@pytest.mark.parametrize("gain", [0.0, 0.2, 1.0])
+def test_the_likelihood_of_a_potential_against_a_loop(gain: float) -> None:
+    recording, free = (
+        recorded("spikes", "voltage", noise=1e-3),
+        {"R": FREE["R"], "tau": FREE["tau"]},
+    )
+    function = objective(recording, free, known={"kalman_gain": gain}, weights=(0, 1))
+    total, potential = 0.0, np.asarray(recording.voltage)
+    for drive, data, fired in zip(recording.input, potential, recording.spike_steps(), strict=True):
+        near = np.convolve(fired, np.ones(31), "full")[10:-20] > 0  # from -1 to 2 ms
+        v, w, last, gap = 0.0, 0.0, -100, 1e6
+        for step, (each, spike) in enumerate(zip(drive, fired, strict=True)):
+            error, grown = v - data[step], gap * gain**2
+            gap += 1
+            if not near[step]:
+                total += (error / 1e-3) ** 2 / (1 + grown) / 2
+                v, gap = v - error * (gain + grown) / (1 + grown), 0.0
+            ready = step - last >= 20
+            dv = (20e6 * 10**0.3 * each - v - w) / (5e-3 * 12**0.6) * 1e-4
+            v, w = v + dv * ready, w - w / 80e-3 * 1e-4
+            if spike:
+                v, w, last = 2e-3, w + 2e-3, step
+    assert total > 100
+    np.testing.assert_allclose(function(np.array([[0.3, 0.6]])).voltage, [total], rtol=1e-9)
+
+
+@pytest.mark.medium
+def test_membrane_noise_does_not_bias_with_a_kalman_gain() -> None:
+    noisy = CELL.equations.replace("/tau : volt (", "/tau + 0.3*mV/sqrt(ms)*xi : volt (", 1)
+    seed(1)
+    spikes, voltage = run_in_brian2(
+        CELL.model_copy(update={"equations": noisy}), current(2, 10_000)
+    )
+    voltage = voltage + np.random.default_rng(2).normal(0, 0.2e-3, voltage.shape)
+    recording = bioae.Recording(
+        current(2, 10_000), dt=0.1 * ms, spikes=spikes, voltage=voltage * volt
+    )
+    fit, biased = (bioae.fit(CELL, recording, each, starts=2)
+                   for each in ({**FREE, "kalman_gain": None}, FREE))  # fmt: skip
+    true = np.array([60e6, 15e-3, 2e-3, 80e-3])
+    distance, without = (
+        np.abs(each.table.value[:4] - true) / each.table.standard_error[:4]
+        for each in (fit, biased)
+    )
+    assert distance.max() < 3 < without.max() / 3
+    assert any("kalman_gain" in line for line in biased.notes())
+    assert not any("kalman_gain" in line for line in fit.notes())
+    assert fit.aic < biased.aic
+    gain = float(fit.parameters["kalman_gain"])
+    assert fit.voltage_noise * np.sqrt(1 - gain) == pytest.approx(0.2e-3, rel=0.05)
+
+
+@pytest.mark.medium
 @pytest.mark.parametrize("weights", [(1.0, 0.0), (0.0, 1.0), (1.0, 1.0)])
 def test_gradients_against_differences(weights: tuple[float, float]) -> None:
     given = recorded("spikes", "voltage")
@@ -150,12 +204,9 @@ def test_gradients_against_differences(weights: tuple[float, float]) -> None:
         np.stack([smooth, smooth[::-1]]) * 1e9, dt=given.dt, spikes=given.spikes,
         voltage=None if given.voltage is None else given.voltage * volt,
     )  # fmt: skip
-    others = {
-        "gain": (0.5 * nA, 2 * nA),
-        "offset": (-0.1 * nA, 0.1 * nA),
-        "latency": ("0*ms", "3*ms"),
-    }
-    free = {**FREE, **others, "latency": ("0*ms", "3*ms"), "v_r": ("-5*mV", "5*mV")}
+    others = {"gain": (0.5 * nA, 2 * nA), "offset": (-0.1 * nA, 0.1 * nA),
+              "latency": ("0*ms", "3*ms")}  # fmt: skip
+    free = {**FREE, **others, "v_r": ("-5*mV", "5*mV"), "kalman_gain": None}
     function = objective(signal, free, "I", weights=weights, leave_out=[(150 * ms, 160 * ms)])
     u, step = np.random.default_rng(1).uniform(0.3, 0.7, (3, len(function.free))), 1e-6
     u[:, [each.name == WIDTH for each in function.free]] = 0.93  # else all would be lapses
@@ -370,6 +421,7 @@ def spiking(**changes: Any) -> bioae.Recording:
         (spiking(), {"R": FREE["R"]}, {"known": {"width": -1}}, {"where": "known"}),
         (spiking(), {"width": (0.1, 1)}, {"known": {"width": 1}}, {"where": "known"}),
         (spiking(), {"width": (-1, 1)}, {}, {"found": "-1, 1"}),
+        (spiking(), {"kalman_gain": (0, 2)}, {}, {"found": "0, 2"}),
         (spiking(), {"R": FREE["R"]}, {"leave_out": [(2, 1)]}, {"where": "leave_out"}),
         (spiking(), {"R": FREE["R"]}, {"leave_out": [(0 * ms, 1 * second)]}, {"found": "1 s"}),
         (spiking(), {"R": 100 * Mohm}, {}, {"expected": "(low, high)"}),
