@@ -108,8 +108,7 @@ def patience() -> Iterator[None]:
 def quick_collection() -> Iterator[None]:
     """Let Brian2 collect young garbage only before each run, not that of all tests."""
     with pytest.MonkeyPatch.context() as patch:
-        young = SimpleNamespace(collect=lambda: gc.collect(1))
-        patch.setattr("brian2.core.network.gc", young)
+        patch.setattr("brian2.core.network.gc", SimpleNamespace(collect=lambda: gc.collect(1)))
         yield
 
 
@@ -132,6 +131,15 @@ def empty_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.delenv("BIOAE_DATA", raising=False)
     monkeypatch.delenv("BIOAE_CACHE")
     return cache
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty working directory."""
+    folder = tmp_path / "here"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    return folder
 
 
 @pytest.fixture(scope="session")

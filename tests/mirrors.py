@@ -80,8 +80,7 @@ def firing(config: NetworkConfig, *, recurrent: bool = True) -> Network:
         if name.endswith(".weight"):
             weights[name] = abs(values)
         elif name.endswith(".recurrent") and recurrent:
-            sign = np.where(stream(8, 0).random(values.shape) > 0.8, -1, 1)
-            weights[name] = abs(values) * sign
+            weights[name] = abs(values) * np.where(stream(8, 0).random(values.shape) > 0.8, -1, 1)
     for layer in ("first", "last"):
         own = [f"{layer}.weight"]
         own += [f"{layer}.recurrent"] if recurrent and f"{layer}.recurrent" in weights else []
@@ -112,6 +111,18 @@ def two_recurrent(model: str, schedule: str, **fields: Any) -> Network:
     for key, name in enumerate(("first.bias", "last.bias")):
         weights[name] = stream(5, key).normal(0.05, 0.1, weights[name].shape)
     return Network(config, weights)
+
+
+def delayed(schedule: str, neuron: dict[str, Any]) -> Network:
+    """Return two recurrent layers of a model of conductances, with delays of every kind."""
+    delays = {"delay": ["0*ms", "2*ms"], "recurrent_delay": ["0*ms", "3*ms"]}
+    config = builders.described(
+        conv("first", 2, 2, recurrent=True, **delays),
+        dense("last", shape=[1, 3, 2], delay="1*ms", recurrent=True, recurrent_delay="2*ms"),
+        input_shape=[1, 3, 2], steps=9, schedule=schedule, neuron="coba",
+        neurons={"coba": neuron}, decoder={"kind": "mean"},
+    )  # fmt: skip
+    return builders.multiplied(Network.initialise(config, seed=2), 1.5)
 
 
 def readings(mirror: NetworkMirror, drive: Tensor) -> tuple[Activity, dict[str, Tensor]]:

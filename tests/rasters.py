@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
 
+from bioae.analysis.results.layers import layer_names
 from bioae.simulation.results.chunk import LayerSpikes
 from bioae.simulation.results.tree import build_result
 
@@ -38,6 +39,16 @@ def make(raster: Raster, name: str = "latent", shape: Any = None, **changes: Any
     if "output" in changes:
         del arguments["reconstruction"]
     return build_result(**(arguments | changes))
+
+
+def of_layers(
+    results: Mapping[str, xr.DataTree], function: Callable[[xr.DataTree, str], Any]
+) -> dict[str, dict[str, Any]]:
+    """Return what a function finds in each layer of each result, as plots take it."""
+    return {
+        name: {layer: function(tree, layer) for layer in layer_names(tree)}
+        for name, tree in results.items()
+    }
 
 
 def rasters(

@@ -108,8 +108,7 @@ def test_options_that_torch_does_not_have_are_refused(options: Any) -> None:
 
 
 def test_build_takes_a_network_on_disk(stored: Path) -> None:
-    built = bioae.build(stored, presentations=2)
-    assert built.source.sha256 == NETWORK.sha256
+    assert bioae.build(stored, presentations=2).source.sha256 == NETWORK.sha256
     with refused(InputError, found="3"):
         bioae.build(3)  # type: ignore[arg-type]
 

@@ -170,8 +170,7 @@ def test_an_argument_that_does_not_fit_is_refused(case: tuple[Call, dict[str, An
 
 
 def test_the_arguments_before_their_change_are_accepted() -> None:
-    result = SIMULATE(examples=np.array([1, 0]), seed=np.uint64(2**64 - 1))
-    assert result.sizes["example"] == 2
+    assert SIMULATE(examples=np.array([1, 0]), seed=np.uint64(2**64 - 1)).sizes["example"] == 2
     assert bioae.simulate(NETWORK, DATA, "numpy").sizes["example"] == 2
 
 

@@ -51,8 +51,7 @@ def test_a_folder_replaces_a_folder_whole(tmp_path: Path) -> None:
         temporary.mkdir()
         (temporary / "new").touch()
         assert names(path) == {"old"}
-    assert names(path) == {"new"}
-    assert names(tmp_path) == {"out"}
+    assert (names(path), names(tmp_path)) == ({"new"}, {"out"})
 
 
 @pytest.mark.parametrize("kind", ["file", "folder"])
@@ -64,8 +63,7 @@ def test_a_failure_keeps_the_existing_file(kind: str, tmp_path: Path) -> None:
         with pytest.raises(KeyboardInterrupt):
             half_write(target, kind, KeyboardInterrupt)
         assert names(target.parent) <= {"out"}
-    assert names(path) == {"old"}
-    assert names(tmp_path) == {"kept", "new"}
+    assert (names(path), names(tmp_path)) == ({"old"}, {"kept", "new"})
     assert names(tmp_path / "kept") == {"out"}
 
 
@@ -96,8 +94,7 @@ def test_an_interrupt_while_folders_are_swapped(
     monkeypatch.setattr(Path, "rename", interrupted)
     with pytest.raises(KeyboardInterrupt), atomic_output(path, overwrite=True) as temporary:
         temporary.mkdir()
-    assert names(path) == {"old"}
-    assert names(tmp_path) == {"out"}
+    assert (names(path), names(tmp_path)) == ({"old"}, {"out"})
 
 
 def test_an_existing_output_is_kept(old: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -188,5 +185,4 @@ def test_what_appears_meanwhile_is_kept(kind: str, tmp_path: Path) -> None:
 
     with refused(OutputError):
         write()
-    assert names(tmp_path / "out") == {"mine"}
-    assert names(tmp_path) == {"out"}
+    assert (names(tmp_path / "out"), names(tmp_path)) == ({"mine"}, {"out"})

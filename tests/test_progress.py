@@ -67,8 +67,7 @@ def test_a_bar_is_drawn_before_anything_is_finished_and_names_the_activity(scree
             assert "0/20" in screen.wait_for("Brian2, compiling:")
         time.sleep(0.15)  # between two drawings
         report(5)
-        line = screen.wait_for(" 25%")
-        assert re.match("Brian2: .* 5/20 .*examples", line)
+        assert re.match("Brian2: .* 5/20 .*examples", screen.wait_for(" 25%"))
     assert screen.getvalue().endswith("\r")  # removed at the end
 
 

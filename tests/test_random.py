@@ -36,12 +36,6 @@ def test_the_numbers_of_a_key_do_not_depend_on_other_draws(keys: list[int], chan
     assert len(np.unique(together)) == together.size
 
 
-@pytest.mark.parametrize("repeat", [-1, 2**32, "a", 1.5, True])
-def test_repeats_out_of_range(repeat: Any) -> None:
-    with refused(InputError):
-        stream(0, 0, repeat=repeat)
-
-
 def test_a_purpose_is_all_of_its_words() -> None:
     purposes = [(), ("a",), ("b",), ("a", "b"), ("b", "a"), ("ab",), ("a", "train"), ("a", "test")]
     first = {purpose: named_stream(5, *purpose).random() for purpose in purposes}
@@ -50,10 +44,13 @@ def test_a_purpose_is_all_of_its_words() -> None:
     assert named_stream(6, "a").random() != first["a",]
 
 
-@pytest.mark.parametrize("seed", [-1, MAX_SEED + 1])
-def test_seeds_out_of_range(seed: int) -> None:
+@pytest.mark.parametrize(
+    ("seed", "repeat"),
+    [(-1, 0), (MAX_SEED + 1, 0), *((0, each) for each in (-1, 2**32, "a", 1.5, True))],
+)
+def test_seeds_and_repeats_out_of_range(seed: int, repeat: Any) -> None:
     with refused(InputError):
-        stream(seed, 0)
+        stream(seed, 0, repeat=repeat)
 
 
 def test_keys_out_of_range() -> None:

@@ -57,8 +57,7 @@ def test_objects_of_brian2_stay_short() -> None:
 
 def test_tables_of_notebooks_have_the_same_cells(shown: dict[str, Any]) -> None:
     for each in shown.values():
-        rows = each._repr_html_().split("<tr>")[1:]
-        assert len(rows) == len(repr(each).splitlines()) - 1
+        assert len(each._repr_html_().split("<tr>")[1:]) == len(repr(each).splitlines()) - 1
         assert "decoder1" in each._repr_html_()
 
 

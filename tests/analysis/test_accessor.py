@@ -140,8 +140,7 @@ def test_a_result_is_copied_and_pickled_with_it(result: xr.DataTree) -> None:
     for again in (copy.copy(result), copy.deepcopy(result), pickle.loads(pickle.dumps(result))):
         assert of(again) is not of(result)
         xr.testing.assert_identical(of(again).isi_cv("conv"), of(result).isi_cv("conv"))
-    few = result.isel(example=slice(3))
-    assert of(few).spike_count("conv").sizes["example"] == 3
+    assert of(result.isel(example=slice(3))).spike_count("conv").sizes["example"] == 3
 
 
 def test_figures_are_methods_of_their_own_attribute(result: xr.DataTree) -> None:

@@ -71,8 +71,7 @@ def peer(request: pytest.FixtureRequest) -> str:
 @pytest.mark.parametrize("together", [None, 1])
 def test_the_same_spikes_and_gradients(peer: str, together: int | None) -> None:
     network = Network.initialise(NetworkConfig.preset("strided", steps=12)).quantised()
-    shown = Presentations.of(network.config, load("sample", "test", 4))
-    drive = torch.from_numpy(shown.drive())
+    drive = torch.from_numpy(Presentations.of(network.config, load("sample", "test", 4)).drive())
     fast = derivative("fast_sigmoid", slope=SLOPE)
     ours = mirror_of(network, derivative=fast, dtype=torch.float32)
     theirs = build(peer, network)

@@ -81,21 +81,11 @@ def quiet(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty working directory."""
-    folder = tmp_path / "here"
-    folder.mkdir()
-    monkeypatch.chdir(folder)
-    return folder
-
-
-@pytest.fixture
 def run(capsys: pytest.CaptureFixture[str]) -> Run:
     """Run the command line in this process."""
 
     def run(*arguments: object) -> Done:
-        status = main([str(argument) for argument in arguments])
-        return Done(status, *capsys.readouterr())
+        return Done(main([str(argument) for argument in arguments]), *capsys.readouterr())
 
     return run
 

@@ -25,8 +25,7 @@ def test_list(capsys: pytest.CaptureFixture[str]) -> None:
     assert lines[3].endswith("not fetched yet: bioae data fetch mnist")
     assert main(["data", "list", "--json"]) == 0
     entries = {entry["name"]: entry for entry in json.loads(capsys.readouterr().out)}
-    assert list(entries) == list(DATA_SETS)
-    assert entries["sample"]["path"] == str(locate("sample"))
+    assert (list(entries), entries["sample"]["path"]) == (list(DATA_SETS), str(locate("sample")))
     assert (entries["mnist"]["path"], entries["mnist"]["examples"]["test"]) == (None, 10_000)
 
 
@@ -53,8 +52,6 @@ def test_fetch_without_a_network(
     assert capsys.readouterr().err == "bioae: error: mnist: could not be fetched. Set BIOAE_DATA\n"
 
 
-Run = Callable[..., Any]
-
 KEY = "c0ffee" + 58 * "0"
 
 
@@ -64,7 +61,7 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> BuildCache:
     return BuildCache.of_user()
 
 
-def test_show_and_clear(cache: BuildCache, tmp_path: Path, run: Run) -> None:
+def test_show_and_clear(cache: BuildCache, tmp_path: Path, run: Callable[..., Any]) -> None:
     empty = run("cache", "show")
     assert (empty.status, empty.err) == (0, "")
     assert f"{tmp_path / 'cache' / 'builds'}: 0 compiled networks" in empty.out

@@ -17,7 +17,6 @@ from bioae.cli import demo
 from bioae.networks import artefact
 from bioae.trainers import TrainingConfig
 
-Run = Callable[..., Any]
 Refused = Callable[..., str]
 
 
@@ -35,7 +34,7 @@ def small(monkeypatch: pytest.MonkeyPatch, tiny_text: str) -> None:
 @pytest.mark.medium
 @pytest.mark.usefixtures("small")
 def test_the_whole_job(
-    run: Run, refused: Refused, here: Path, monkeypatch: pytest.MonkeyPatch
+    run: Callable[..., Any], refused: Refused, here: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     out = here / "bioae-demo"
     earlier = [out / "summary.json", out / "regularised" / "checkpoint.safetensors"]

@@ -31,8 +31,7 @@ def test_a_fit_is_scored_and_written(run: Callable[..., Any], here: Path) -> Non
     assert len(fired) > 1
     (here / "times.txt").write_text("\n".join(map(str, fired)))
     (here / "cell.csv").write_text("\n".join(["I_inj,v", *(row[:-2] for row in rows)]))
-    again = run(*command, "--spikes", "times.txt", "--out", "again.toml")
-    assert again.err == ""
+    assert run(*command, "--spikes", "times.txt", "--out", "again.toml").err == ""
     assert Path("again.toml").read_text() == Path("my.toml").read_text()
     done = run(*command, "--spikes", "times.txt", "--json")
     found = json.loads(done.out)

@@ -19,8 +19,6 @@ from bioae.cli.tables import print_table
 from bioae.datasets import DATA_SETS
 from bioae.equations import available, load_neuron
 
-Run = Callable[..., Any]
-
 COMMANDS = (
     "demo", "train", "simulate", "analyze", "parity", "fit", "import-nir", "export-nir",
 )  # fmt: skip
@@ -33,7 +31,7 @@ HEAVY = ("brian2", "matplotlib", "scipy", "sklearn", "torch", "xarray", "numpy",
 
 
 @pytest.mark.parametrize("command", [*COMMANDS, *GROUPED])
-def test_every_option_is_explained(command: str, run: Run) -> None:
+def test_every_option_is_explained(command: str, run: Callable[..., Any]) -> None:
     words = command.split()
     done = run(*words, "--help")
     assert (done.status, done.err) == (0, "")

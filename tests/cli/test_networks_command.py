@@ -78,8 +78,7 @@ def test_train_from_a_name(option: bool, run: Run, here: Path) -> None:
     arguments = ("--init", NAME) if option else ()
     done = run("train", "config.toml", "--out", "run", *arguments)
     assert (done.status, done.err) == (0, "")
-    start = artefact.load(here / "run/start").network
-    assert start.sha256 == artefact.load(NAME).network.sha256
+    assert artefact.load(here / "run/start").network.sha256 == artefact.load(NAME).network.sha256
 
 
 MINE = """
@@ -115,8 +114,7 @@ def test_a_model_is_shown_as_a_file_with_its_window(run: Run, mine: str, here: P
     assert "change of the weight" in (here / "window.svg").read_text()
     (here / "again.toml").write_text(shown.out)
     assert load_synapse(here / "again.toml").to_mapping() == load_synapse(here / mine).to_mapping()
-    derived = json.loads(run("synapses", "show", mine, "--json").out)["derived"]
-    assert derived["on_pre"] == []
+    assert json.loads(run("synapses", "show", mine, "--json").out)["derived"]["on_pre"] == []
 
 
 @pytest.mark.medium

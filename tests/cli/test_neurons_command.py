@@ -12,8 +12,10 @@ import pytest
 
 from bioae.equations import NeuronModel, available, load_neuron
 
+Run = Callable[..., tuple[int, str, str]]
 
-def test_list(run: Callable[..., tuple[int, str, str]]) -> None:
+
+def test_list(run: Run) -> None:
     status, printed, _ = run("neurons", "list")
     assert status == 0
     lines = printed.splitlines()
@@ -26,9 +28,7 @@ def test_list(run: Callable[..., tuple[int, str, str]]) -> None:
 
 
 @pytest.mark.parametrize("name", ["lif", "adex"])
-def test_show_prints_a_file_of_the_same_model(
-    name: str, run: Callable[..., tuple[int, str, str]]
-) -> None:
+def test_show_prints_a_file_of_the_same_model(name: str, run: Run) -> None:
     status, printed, _ = run("neurons", "show", name)
     assert status == 0
     model = NeuronModel.from_mapping(name, tomllib.loads(printed), where=name)
@@ -36,7 +36,7 @@ def test_show_prints_a_file_of_the_same_model(
     assert f"# Derived by Brian2, for dt = {model.dt or '1*ms'}" in printed
 
 
-def test_show_prints_derived_statements(run: Callable[..., tuple[int, str, str]]) -> None:
+def test_show_prints_derived_statements(run: Run) -> None:
     status, printed, _ = run("neurons", "show", "lif", "--dt", "2*ms", "--json")
     assert status == 0
     derived = json.loads(printed)["derived"]
@@ -46,16 +46,14 @@ def test_show_prints_derived_statements(run: Callable[..., tuple[int, str, str]]
     assert float(value) == pytest.approx(math.exp(-2 / 100), rel=1e-5)
     assert derived["variables"] == ["v : 1"]
     assert derived["parameters"] == ["tau = 0.1 : second", "theta = 1 : 1"]
-    assert derived["fires if"] == "v > theta"
-    assert derived["reset"] == ["v = 0"]
+    assert (derived["fires if"], derived["reset"]) == ("v > theta", ["v = 0"])
     assert (derived["distance"], derived["scale"]) == ("v - theta", "theta = 1")
     assert derived["trainable"] == ["tau from 5*ms to 500*ms", "theta from 0.1 to 10"]
-    assert derived["weight"] == "a weight of 1 adds 1 to v"
-    assert derived["parity"] == "exact"
+    assert (derived["weight"], derived["parity"]) == ("a weight of 1 adds 1 to v", "exact")
 
 
 @pytest.mark.medium
-def test_check(run: Callable[..., tuple[int, str, str]], here: Path) -> None:
+def test_check(run: Run, here: Path) -> None:
     (here / "mine.toml").write_text(load_neuron("lif").to_toml(), encoding="utf-8")
     status, printed, _ = run("neurons", "check", "mine.toml")
     assert status == 0
@@ -81,9 +79,8 @@ def test_check(run: Callable[..., tuple[int, str, str]], here: Path) -> None:
     ],
 )
 def test_check_warns_of_unusual_firing_and_long_steps(
-    name: str, changes: dict[str, str], warning: str,
-    run: Callable[..., tuple[int, str, str]], here: Path,
-) -> None:  # fmt: skip
+    name: str, changes: dict[str, str], warning: str, run: Run, here: Path
+) -> None:
     text = load_neuron(name).to_toml()
     for before, after in changes.items():
         assert before in text
@@ -99,9 +96,7 @@ def test_check_warns_of_unusual_firing_and_long_steps(
 
 
 @pytest.mark.medium
-def test_check_warns_of_variables_that_nothing_sets(
-    run: Callable[..., tuple[int, str, str]], here: Path
-) -> None:
+def test_check_warns_of_variables_that_nothing_sets(run: Run, here: Path) -> None:
     text = load_neuron("lif").to_toml()
     text = text.replace("-v/tau : 1", "(I + J - v)/tau : 1\nI : 1\nJ : 1").replace(
         'input = "v"', 'input = "I"'
@@ -112,9 +107,7 @@ def test_check_warns_of_variables_that_nothing_sets(
 
 
 @pytest.mark.medium
-def test_check_a_model_that_never_fires(
-    run: Callable[..., tuple[int, str, str]], here: Path
-) -> None:
+def test_check_a_model_that_never_fires(run: Run, here: Path) -> None:
     (here / "mine.toml").write_text(load_neuron("leaky_readout").to_toml(), encoding="utf-8")
     status, printed, _ = run("neurons", "check", "mine.toml")
     assert status == 0

@@ -18,14 +18,12 @@ from bioae.networks.artefact import load, save
 Run = Callable[..., Any]
 Refused = Callable[..., str]
 
-SIZES = (16, 6, 4)
-
 
 @pytest.fixture
 def graph(here: Path) -> Path:
     rng = np.random.default_rng(0)
     nodes = []
-    for before, size in pairwise(SIZES):
+    for before, size in pairwise((16, 6, 4)):
         one = np.ones(size)
         neurons = nir.LIF(tau=0.01 * one, r=one, v_leak=0 * one, v_threshold=0.2 * one)
         nodes += [nir.Affine(rng.normal(size=(size, before)), one / 10), neurons]
@@ -38,8 +36,7 @@ def test_a_graph_becomes_a_trained_network_that_runs(graph: Path, run: Run) -> N
     done = run("import-nir", graph, "--dt", "1*ms", "--out", "model", "--steps", 12)
     assert (done.status, done.out, done.err) == (0, "model\n", "")
     network = load("model").network
-    assert network.config.steps == 12
-    assert network.config.input_shape == (1, 4, 4)
+    assert (network.config.steps, network.config.input_shape) == (12, (1, 4, 4))
     np.savez("images.npz", images=np.random.default_rng(0).random((3, 4, 4)))
     simulated = run(
         "simulate", "model", "--data", "images.npz", "--out", "r.nc", "--target", "numpy"

@@ -20,11 +20,10 @@ LIST = (
 )
 COMMANDS = tuple(LIST.split(", "))
 
-Run = subprocess.CompletedProcess[str]
 Failing = Callable[[BaseException], None]
 
 
-def run_python(*arguments: str) -> Run:
+def run_python(*arguments: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, *arguments]
     return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
 

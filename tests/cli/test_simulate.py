@@ -22,6 +22,7 @@ from bioae.simulation.backend import Backend
 
 Run = Callable[..., Any]
 Refused = Callable[..., str]
+Words = tuple[object, ...]
 
 
 def opened(path: Path) -> xr.DataTree:
@@ -30,13 +31,13 @@ def opened(path: Path) -> xr.DataTree:
 
 
 @pytest.fixture
-def command(tiny_model: Path) -> tuple[object, ...]:
+def command(tiny_model: Path) -> Words:
     return ("simulate", tiny_model, "--out", "r.nc", "--target", "numpy")
 
 
 @pytest.mark.medium
 def test_the_result_is_that_of_the_library(
-    run: Run, here: Path, command: tuple[object, ...], tiny_network: Network
+    run: Run, here: Path, command: Words, tiny_network: Network
 ) -> None:
     options = ("--examples", "17, 3", "--seed", 5, "--record", "v,v", "--dtype", "float64")
     assert run(*command, *options) == (0, "r.nc\n", "")
@@ -49,7 +50,7 @@ def test_the_result_is_that_of_the_library(
 
 @pytest.mark.medium
 def test_another_neuron_and_its_effects(
-    run: Run, here: Path, command: tuple[object, ...], tiny_network: Network
+    run: Run, here: Path, command: Words, tiny_network: Network
 ) -> None:
     options = ("--limit", 4, "--neuron", "lif_refractory")
     done = run(*command, *options, "--compare")
@@ -64,8 +65,7 @@ def test_another_neuron_and_its_effects(
     assert table[2].split() == ["layer", "Hz", "dead", "bursting"]
     rows = [line.split() for line in table[3:] if " after " in line]
     result = opened(here / "r.nc")
-    changed = tiny_network.with_neuron("lif_refractory")
-    assert result.attrs["network_sha256"] == changed.sha256
+    assert result.attrs["network_sha256"] == tiny_network.with_neuron("lif_refractory").sha256
     assert result.attrs["weight"].startswith("latent: ") or "*" in result.attrs["weight"]
     counts = [result[f"/layers/{row[0]}/spike_count"] for row in rows]
     assert [float(row[2]) for row in rows] == pytest.approx(
@@ -90,9 +90,7 @@ def test_bursting_is_left_out_where_no_neuron_can(
 
 
 @pytest.mark.medium
-def test_an_adapted_network_is_simulated_and_stored(
-    run: Run, here: Path, command: tuple[object, ...]
-) -> None:
+def test_an_adapted_network_is_simulated_and_stored(run: Run, here: Path, command: Words) -> None:
     options = ("--limit", 4, "--neuron", "cuba", "--adapt", 40, "--compare")
     done = run(*command, *options)
     assert done.status == 0, done
@@ -112,7 +110,7 @@ def test_an_adapted_network_is_simulated_and_stored(
 
 @pytest.mark.medium
 def test_a_parameter_of_a_layer_prevails_over_that_of_all_layers(
-    run: Run, here: Path, command: tuple[object, ...], tiny_network: Network
+    run: Run, here: Path, command: Words, tiny_network: Network
 ) -> None:
     everywhere, latent = ("--parameter", "tau=5*ms"), ("--parameter", "latent.tau=20*ms")
     expected = tiny_network.with_parameters({"tau": "5*ms"})
@@ -124,7 +122,7 @@ def test_a_parameter_of_a_layer_prevails_over_that_of_all_layers(
 
 @pytest.mark.medium
 def test_a_neuron_that_needs_finer_steps(
-    run: Run, here: Path, command: tuple[object, ...], caplog: pytest.LogCaptureFixture
+    run: Run, here: Path, command: Words, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level("INFO")
     text = (
@@ -141,7 +139,7 @@ def test_a_neuron_that_needs_finer_steps(
 
 @pytest.mark.medium
 def test_spread_background_and_delay(
-    run: Run, here: Path, command: tuple[object, ...], tiny_network: Network
+    run: Run, here: Path, command: Words, tiny_network: Network
 ) -> None:
     options = ("--spread", "tau=0.2, theta=0.1", "--background", "0.5,30*Hz", "--delay", "1*ms")
     done = run(*command, "--limit", 3, "--seed", 4, "--compare", *options)
@@ -196,11 +194,7 @@ def test_spread_background_and_delay(
     ids=str,
 )  # fmt: skip
 def test_options_that_do_not_fit(
-    options: tuple[object, ...],
-    quoted: str,
-    refused: Refused,
-    here: Path,
-    command: tuple[object, ...],
+    options: Words, quoted: str, refused: Refused, here: Path, command: Words
 ) -> None:
     good = np.full((3, 28, 28), 0.5)
     np.save(here / "mine.npy", good * 255)
@@ -213,9 +207,7 @@ def test_options_that_do_not_fit(
 
 
 @pytest.mark.medium
-def test_arrays_of_another_order_and_range(
-    run: Run, here: Path, command: tuple[object, ...]
-) -> None:
+def test_arrays_of_another_order_and_range(run: Run, here: Path, command: Words) -> None:
     digits = load("sample", "test", 3)
     np.save(here / "mine.npy", np.moveaxis(np.rint(digits.as_float() * 255).astype(int), 1, -1))
     given = ("--data", "mine.npy", "--layout", "NHWC", "--white", 255)
@@ -225,7 +217,7 @@ def test_arrays_of_another_order_and_range(
 
 @pytest.mark.medium
 def test_an_existing_result_is_kept_unless_overwritten(
-    run: Run, refused: Refused, here: Path, command: tuple[object, ...]
+    run: Run, refused: Refused, here: Path, command: Words
 ) -> None:
     assert run(*command, "--limit", 2).status == 0
     line = refused(*command, "--limit", 1)
@@ -240,9 +232,7 @@ def test_an_existing_result_is_kept_unless_overwritten(
     assert opened(here / "r.nc").sizes["example"] == 1
 
 
-def test_files_that_are_no_results_are_kept(
-    refused: Refused, here: Path, command: tuple[object, ...]
-) -> None:
+def test_files_that_are_no_results_are_kept(refused: Refused, here: Path, command: Words) -> None:
     (here / "my.toml").write_text("mine")
     with h5py.File(here / "r.nc", "w") as file:
         file["acquisition"] = [1.0]

@@ -78,8 +78,7 @@ def test_an_existing_run_is_kept_unless_overwritten(
     other = config("threads = 1", "threads = 1\nseed = 1")
     assert run("train", other, "--out", "first", "--overwrite").status == 0
     after = files(first)
-    assert after.keys() == before.keys()
-    assert after["notes.txt"] == b"mine"
+    assert (after.keys(), after["notes.txt"]) == (before.keys(), b"mine")
     assert after[WEIGHTS] != before[WEIGHTS]
 
 

@@ -200,8 +200,7 @@ def test_a_bad_pixel_is_named(pixels: np.ndarray, bad: float, place: tuple[int, 
 def test_events_are_counted_in_frames() -> None:
     np.testing.assert_array_equal(events().frames(4), FRAMES)
     np.testing.assert_array_equal(events().frames(2, point_ms=2.0)[0], [[2, 0, 1], [0, 0, 0]])
-    assert len(events(examples=5)) == 5
-    assert len(events(labels=[0, 1, 2, 3])) == 4
+    assert (len(events(examples=5)), len(events(labels=[0, 1, 2, 3]))) == (5, 4)
     trains = Data.of_trains([[[1.0, 3.5], []], [[], [2.0, 0.5, 9.0]]], labels=[1, 0])
     addresses: Any = trains.values
     assert addresses.example.tolist() == [0, 0, 1, 1, 1]

@@ -429,8 +429,7 @@ def made(kind: str, count: int, size: int = 4) -> Data:
     if kind == "signals":
         values = numbers.normal(size=(count, size, 3))
         return Data.of_signals(values, labels=np.arange(count), targets=values[:, :, :1])
-    frames = numbers.integers(0, 3, (count, 9, size))
-    return Data.of_frames(frames, labels=np.arange(count))
+    return Data.of_frames(numbers.integers(0, 3, (count, 9, size)), labels=np.arange(count))
 
 
 @pytest.mark.parametrize("kind", ["images", "signals", "events"])

@@ -155,24 +155,14 @@ def versions_of_python() -> tuple[set[str], set[str]]:
     return set(re.findall(r"3\.\d+", workflow)), allowed
 
 
-def version_of_the_package() -> tuple[set[str], set[str]]:
-    cited = re.findall(r"^version: (.+)$", text("CITATION.cff"), re.MULTILINE)
-    cited += re.findall(r'^  version: "(.+)"$', text("conda/recipe.yaml"), re.MULTILINE)
-    return set(cited), {tomllib.loads(text("pyproject.toml"))["project"]["version"]}
-
-
 def trained_networks() -> tuple[set[str], set[str]]:
     headings = re.findall(r"^### (\S+)$", text("docs/trained-networks.md"), re.MULTILINE)
     return set(headings) & set(trained.available()), set(trained.available())
 
 
 @pytest.mark.parametrize(
-    "names",
-    [
-        names_of_methods, keys_of_training, versions_of_python, version_of_the_package,
-        trained_networks,
-    ],
-)  # fmt: skip
+    "names", [names_of_methods, keys_of_training, versions_of_python, trained_networks]
+)
 def test_names_on_both_sides(names: Callable[[], tuple[set[str], set[str]]]) -> None:
     written, defined = names()
     assert written == defined

@@ -63,16 +63,13 @@ def test_the_card_of_a_run(runs: list[Path], shipped: Callable[..., Card], tmp_p
     card, test = shipped(runs[1]), json.loads((runs[1] / "test.json").read_bytes())
     assert Words.of(tmp_path / "small" / CARD) == WORDS
     assert card.test.value == test["test_sum_squared_error"]
-    assert (
-        card.test.layers["latent"].rate_per_step_mean
-        == (test["test_layers"]["latent"]["rate_per_step_mean"])
-    )
+    rate = test["test_layers"]["latent"]["rate_per_step_mean"]
+    assert card.test.layers["latent"].rate_per_step_mean == rate
     assert (card.test.examples, card.test.seeds, card.test.spread) == (10, 1, None)
     training = card.training
     assert (training.seed, training.epochs, training.epoch) == (1, 2, test["epoch"])
     assert training.presentations == 2 * (50 - 10)
-    assert card.network.latent_neurons == 8
-    assert card.network.parameters == 8 * 784 * 2
+    assert (card.network.latent_neurons, card.network.parameters) == (8, 8 * 784 * 2)
     sample = card.sample
     assert sample is not None
     assert (sample.examples, sample.target, sample.differing) == (DIGITS, "numpy", 0)

@@ -54,8 +54,7 @@ def test_a_declared_variable_starts_at_its_parameter() -> None:
     equations = CONDUCTANCE["equations"] + "x : 1\nk : integer\nb : boolean\n"
     parameters = {**CONDUCTANCE["parameters"], "x": "3", "k": "7"}
     result = start({"equations": equations, "parameters": parameters, "initial": {"b": "i > 0"}})
-    assert result["x"].tolist() == [3.0] * 3
-    assert result["k"].tolist() == [7.0] * 3
+    assert (result["x"].tolist(), result["k"].tolist()) == ([3.0] * 3, [7.0] * 3)
     assert result["b"].tolist() == [False, True, True]
 
 
@@ -102,9 +101,6 @@ def joined(parts: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
     )
 
 
-conditions = st.recursive(comparisons, joined, max_leaves=6)
-
-
 def model_of(threshold: str, **changes: Any) -> NeuronModel:
     fields = {
         "description": "A model of the tests.", "equations": EQUATIONS, "threshold": threshold,
@@ -122,7 +118,7 @@ def evaluated(model: NeuronModel, **states: Any) -> tuple[Any, Any, Any]:
 
 
 @pytest.mark.medium
-@given(conditions)
+@given(st.recursive(comparisons, joined, max_leaves=6))
 def test_it_is_positive_where_the_condition_is_true(condition: str) -> None:
     random = np.random.default_rng(0)
     states = {

@@ -56,9 +56,6 @@ def larger(parts: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
     )  # fmt: skip
 
 
-expressions = st.recursive(leaves, larger, max_leaves=12)
-
-
 def value_of(expression: Expression, values: dict[str, Any]) -> NDArray[Any]:
     function = compile_expression(expression, array_functions(np))
     with np.errstate(all="ignore"):
@@ -66,10 +63,9 @@ def value_of(expression: Expression, values: dict[str, Any]) -> NDArray[Any]:
     return np.broadcast_to(np.asarray(value, dtype=float), (4,))
 
 
-@given(expressions)
+@given(st.recursive(leaves, larger, max_leaves=12))
 def test_hoisting_constants_changes_no_bit(expression: str) -> None:
-    inline = {"q": Expression("v*y"), "y": Expression("theta + u")}
-    hoist = Hoist(CONSTANT, {"ms": 1e-3}, inline)
+    hoist = Hoist(CONSTANT, {"ms": 1e-3}, {"q": Expression("v*y"), "y": Expression("theta + u")})
     taken = hoist(Expression(expression))
     values, finite = dict(VALUES), np.full(4, fill_value=True)
     for name, constant in hoist.constants.items():
@@ -118,8 +114,7 @@ def test_functions_of_several_arguments_are_brian2s() -> None:
     np.testing.assert_array_equal(ours["int"](x), DEFAULT_FUNCTIONS["int"](x))
     np.testing.assert_array_equal(ours["int"](x > 0), [0.0, 0.0, 1.0, 1.0])
     times = np.arange(50) * 1e-4
-    steps = ours["timestep"](times, np.asarray(1e-4))
-    np.testing.assert_array_equal(steps, np.arange(50))
+    np.testing.assert_array_equal(ours["timestep"](times, np.asarray(1e-4)), np.arange(50))
 
 
 QUANTITIES = st.sampled_from(

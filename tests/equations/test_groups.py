@@ -157,8 +157,7 @@ def test_values_of_a_model_may_be_numbers_and_quantities() -> None:
         weight=2 * mV, parameters={"tau": 20 * ms, "a": 2, "b": 0.5},
         trainable={"tau": (5 * ms, 50 * ms)},
     )  # fmt: skip
-    assert model.weight == "2*mV"
-    assert model.parameters == {"tau": "20*ms", "a": "2", "b": "0.5"}
+    assert (model.weight, model.parameters) == ("2*mV", {"tau": "20*ms", "a": "2", "b": "0.5"})
     assert model.trainable == {"tau": ("5*ms", "50*ms")}
 
 
@@ -184,5 +183,4 @@ def test_units_of_equations_have_no_brackets() -> None:
     text = "I = drive(t) : amp/meter**2\ndv/dt = (I*meter**2*Mohm - v)/(10*ms) : volt"
     drive = TimedArray([0.1, 0.2] * nA / brian2.meter**2, dt=1 * ms)
     group = NeuronGroup(1, text, namespace={"drive": drive})
-    program = lower(NeuronModel.from_brian2(group))
-    assert program.states["v"].unit == "volt"
+    assert lower(NeuronModel.from_brian2(group)).states["v"].unit == "volt"

@@ -264,8 +264,7 @@ def test_parameters_can_be_replaced() -> None:
 
 
 def test_a_surrogate_in_the_file_is_kept() -> None:
-    surrogate = {"distance": "2*v - theta", "scale": "2*theta"}
-    program = lower(model(LIF, surrogate=surrogate))
+    program = lower(model(LIF, surrogate={"distance": "2*v - theta", "scale": "2*theta"}))
     assert str(program.distance) == "2 * v - theta"
     assert str(program.constants[str(program.scale)]) == "2 * theta"
 

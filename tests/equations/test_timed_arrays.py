@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -58,8 +57,7 @@ def test_each_value_holds_for_its_interval(schedule: str, dt: str) -> None:
 @pytest.mark.parametrize("schedule", SCHEDULES)
 def test_each_neuron_has_its_values(schedule: str) -> None:
     values = [[1.0, 2, 3, 4, 5, 6], [0.5, 0.25, 0, 0, 0, -1]]
-    each = {"values": values, "unit": "nA", "dt": "4*ms"}
-    arrays = {**FIELDS["timed_arrays"], "each": each}
+    arrays = {**FIELDS["timed_arrays"], "each": {"values": values, "unit": "nA", "dt": "4*ms"}}
     fields = {**FIELDS, "run_regularly": "y = drive(t) + each(t , i)", "timed_arrays": arrays}
     layer = dense("a", shape=[1, 2, 3], neuron="counts")
     config = described(layer, input_shape=[1, 2, 3], steps=9, schedule=schedule,
@@ -78,39 +76,26 @@ def test_each_neuron_has_its_values(schedule: str) -> None:
         _ = described(other, input_shape=[1, 2, 2], neurons={"counts": fields}).placed
 
 
-def _csv_column(path: Path) -> None:
-    path.with_suffix(".csv").write_text("0.5\n1e-3\n-2\n")
-
-
-def _csv_row(path: Path) -> None:
-    path.with_suffix(".csv").write_text("0.5, 1e-3, -2\n")
-
-
-def _npy(path: Path) -> None:
-    np.save(path.with_suffix(".npy"), np.array([0.5, 1e-3, -2]))
-
-
-@pytest.mark.parametrize("write", [_csv_column, _csv_row, _npy])
-def test_values_of_a_file_travel(write: Callable[[Path], None], tmp_path: Path) -> None:
-    write(tmp_path / "values")
+@pytest.mark.parametrize("text", ["0.5\n1e-3\n-2\n", "0.5, 1e-3, -2\n", None])
+def test_values_of_a_file_travel(text: str | None, tmp_path: Path) -> None:
+    if text is None:
+        np.save(tmp_path / "values.npy", np.array([0.5, 1e-3, -2]))
+    else:
+        (tmp_path / "values.csv").write_text(text)
     (name,) = (path.name for path in tmp_path.iterdir())
     (tmp_path / "mine.toml").write_text(TEXT.format(values=f'"{name}"'))
     loaded = load_neuron(tmp_path / "mine.toml")
     assert loaded.timed_arrays["drive"].values == [0.5, 1e-3, -2.0]
     (tmp_path / name).unlink()
     (tmp_path / "copy.toml").write_text(loaded.to_toml())
-    again = load_neuron(tmp_path / "copy.toml")
-    assert again.timed_arrays == loaded.timed_arrays
+    assert load_neuron(tmp_path / "copy.toml").timed_arrays == loaded.timed_arrays
 
 
 def test_a_file_may_have_a_column_for_each_neuron(tmp_path: Path) -> None:
     (tmp_path / "values.csv").write_text("1, 2\n3, 4\n5, 6\n")
     (tmp_path / "mine.toml").write_text(TEXT.format(values='"values.csv"'))
-    assert load_neuron(tmp_path / "mine.toml").timed_arrays["drive"].values == [
-        [1, 2],
-        [3, 4],
-        [5, 6],
-    ]
+    loaded = load_neuron(tmp_path / "mine.toml")
+    assert loaded.timed_arrays["drive"].values == [[1, 2], [3, 4], [5, 6]]
 
 
 REFUSED_FILES: dict[str, bytes | None] = {

@@ -72,15 +72,6 @@ Write = Callable[..., None]
 
 
 @pytest.fixture
-def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty working directory."""
-    folder = tmp_path / "here"
-    folder.mkdir()
-    monkeypatch.chdir(folder)
-    return folder
-
-
-@pytest.fixture
 def modules(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A further folder in which experiments are found."""
     folder = tmp_path / "modules"
@@ -111,8 +102,7 @@ def run(capsys: pytest.CaptureFixture[str]) -> Run:
     """Run the command line in this process."""
 
     def run(*arguments: object) -> Done:
-        status = main([*map(str, arguments)])
-        return Done(status, *capsys.readouterr())
+        return Done(main([*map(str, arguments)]), *capsys.readouterr())
 
     return run
 

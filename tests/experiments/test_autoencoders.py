@@ -69,8 +69,7 @@ def test_bits_of_codes_are_entropies() -> None:
     entropy = -(0.1 * np.log2(0.1) + 0.9 * np.log2(0.9))
     assert bits_of_trains(random) == pytest.approx(24 * entropy, rel=0.01)
     # A train that is periodic from its first spike on has the bits of its phase.
-    phases = rng.integers(4, size=(40_000, 2, 1))
-    periodic = np.arange(12) % 4 == phases
+    periodic = np.arange(12) % 4 == rng.integers(4, size=(40_000, 2, 1))
     assert bits_of_trains(periodic) == pytest.approx(4, abs=0.01)
     assert bits_of(periodic) > 15
 

@@ -117,8 +117,7 @@ def test_list(run: Run, write: Write, here: Path) -> None:
     done = run("list")
     assert done.status == 0
     lines = [" ".join(line.split()) for line in done.out.splitlines()]
-    at = lines.index("toy A toy (2 conditions, 6 rows)")
-    assert lines[at + 1] == "Ours is better."
+    assert lines[lines.index("toy A toy (2 conditions, 6 rows)") + 1] == "Ours is better."
     starts = [line.split(" ", 1)[0] for line in done.out.splitlines()]
     assert [name for name in starts if name] == available()
 
@@ -230,12 +229,6 @@ def test_damaged_rows_are_computed_again(damage: str, run: Run, write: Write, he
 WAITING = """    import pathlib, time
     while trial.seed == 1 and not pathlib.Path("go").exists(): time.sleep(0.01)
     score = trial"""
-KILLED = ("    score = trial", WAITING)
-
-
-def wait_for(path: Path, process: subprocess.Popen[str]) -> None:
-    while not path.exists():
-        assert process.poll() is None, process.communicate()
 
 
 @pytest.mark.parametrize(
@@ -244,9 +237,10 @@ def wait_for(path: Path, process: subprocess.Popen[str]) -> None:
 def test_a_stopped_run_is_resumed_to_the_same_bytes(
     sent: signal.Signals, run: Run, write: Write, start: Start, here: Path
 ) -> None:
-    write(KILLED)
+    write(("    score = trial", WAITING))
     process = start("toy", "--out", "out")
-    wait_for(here / "out/runs/ours/1/calls", process)
+    while not (here / "out/runs/ours/1/calls").exists():
+        assert process.poll() is None, process.communicate()
     process.send_signal(sent)
     out, err = process.communicate()
     if sent == signal.SIGTERM:
@@ -264,8 +258,7 @@ def test_a_stopped_run_is_resumed_to_the_same_bytes(
 def test_rows_of_another_run_are_taken_over(run: Run, write: Write, here: Path) -> None:
     assert run("toy", "--condition", "chance", "--out", "first").status == 1
     known = ("--rows", "first/toy.json", "--out", "second")
-    done = run("toy", *known)
-    assert done.status == 0
+    assert run("toy", *known).status == 0
     assert len(list(here.glob("first/**/calls"))) == 3
     assert sorted(path.parts[-3] for path in here.glob("second/**/calls")) == ["ours"] * 3
     rows = {

@@ -137,8 +137,7 @@ def test_fewer_seeds_than_asked_for_are_named() -> None:
     numbers = {(name, 0): {"score": float(name == "a"), "spikes": 5} for name in "ab"}
     more = {("a", seed): {"score": 0.0, "spikes": 5} for seed in (1, 2)}
     plan = Plan(experiment(), seeds=1)
-    stored = document(plan, numbers | more)
-    page = page_of(experiment(), stored)
+    page = page_of(experiment(), document(plan, numbers | more))
     assert "**Source's claim: not tested.** So." in page
     assert "**Our marks: 1 of 1 (1 of 3 planned seeds run).**" in page
     assert "`python -m experiments one --seeds 1`, 2 rows." in page
@@ -174,8 +173,7 @@ def test_plan_page_and_figures_need_no_rows(name: str) -> None:
     stored = Document(**dict(identity_of(Plan(each), "numpy")), rows=())
     assert "{" not in page_of(each, stored).partition("## Run")[0]
     # All conditions without rows, and rows of the first alone.
-    numbers = {0: dict.fromkeys(each.columns, 0.5)}
-    for found in ({}, numbers):
+    for found in ({}, {0: dict.fromkeys(each.columns, 0.5)}):
         table = {key: {} for key in each.conditions} | {next(iter(each.conditions)): found}
         assert all(to_svg(styled(draw)(table)) for draw in each.figures.values())
 

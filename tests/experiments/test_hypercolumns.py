@@ -64,8 +64,7 @@ def exact(target: Numbers, source: Numbers, joint: Numbers) -> Traces:
 def test_weights_of_independent_and_of_equal_units() -> None:
     """The logarithm of 1, and that of 1/p for two units that are one."""
     p = np.array([0.2, 0.3, 0.5])
-    independent = np.einsum("m,u->mu", p, p)
-    joint = np.stack([independent, np.diag(p) + 1e-300], axis=1)[None]
+    joint = np.stack([np.einsum("m,u->mu", p, p), np.diag(p) + 1e-300], axis=1)[None]
     traces = exact(p[None], np.stack([p, p]), joint)
     weights = traces.weights(np.ones((1, 2), bool))
     np.testing.assert_allclose(weights.bias, np.log(p)[None], rtol=1e-12)

@@ -131,7 +131,6 @@ TRAINED = {
 ADAPTIVE = {
     f"{HIDDEN}.{key}" for key in ("parameters.beta", "parameters.tau_adapt", "spread.tau_adapt")
 }
-RECURRENT = {f"{HIDDEN}.recurrent", f"{HIDDEN}.recurrent_gain"}
 OWN_RULE, STEP = {"network.synapses"}, f"{HIDDEN}.parameters.h_plus"
 SILENT = {f"regularisers.silent.{key}" for key in ("coefficient", "layers", "over", "warm_up")}
 DELAYED = {"training.delays.output.weight", "training.learning_rates.weight_delay"}
@@ -143,7 +142,7 @@ VARIED = {f"training.variability.{key}" for key in ("scale", "distribution", "ac
     [
         ("srnn", "fixed", "trained", TRAINED),
         ("srnn", "lif", "fixed", ADAPTIVE),
-        ("srnn", "feedforward", "trained", RECURRENT),
+        ("srnn", "feedforward", "trained", {f"{HIDDEN}.recurrent", f"{HIDDEN}.recurrent_gain"}),
         ("srnn", "fixed-long", "fixed", {f"{HIDDEN}.spread.tau_adapt"}),
         ("srnn", "lif-40", "lif", {"network.steps"}),
         ("srnn", "trained-350", "trained", {f"{HIDDEN}.spread.tau_adapt"}),

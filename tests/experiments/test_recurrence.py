@@ -85,8 +85,7 @@ def test_time_constants_are_shuffled_in_pairs() -> None:
         np.stack([each.weights["hidden.tau_m"], each.weights["hidden.tau_adapt"]], axis=1)
         for each in (network, shuffled(network, seed=3))
     ]
-    moved = (pairs[0] != pairs[1]).all(axis=1)
-    assert moved.mean() > 0.8
+    assert (pairs[0] != pairs[1]).all(axis=1).mean() > 0.8
     assert sorted(map(tuple, pairs[0])) == sorted(map(tuple, pairs[1]))
     for name, weight in shuffled(network, seed=3).weights.items():
         if "tau" not in name:
@@ -108,8 +107,7 @@ def test_points_keep_no_history() -> None:
     for inputs, channels in (("present", 2), ("clock", 1), ("present and clock", 3)):
         points = pointwise(test, inputs)
         assert points.targets is not None
-        assert points.as_float().shape == (count, 1, channels)
-        assert points.targets.shape == (count, 1)
+        assert (points.as_float().shape, points.targets.shape) == ((count, 1, channels), (count, 1))
     # The point after the first presentation is the start of the second one.
     at = test.points
     np.testing.assert_array_equal(points.as_float()[at, 0], [*test.as_float()[1, 0], 0.0])
@@ -120,8 +118,7 @@ def test_points_keep_no_history() -> None:
 def test_errors() -> None:
     targets = np.random.default_rng(0).normal(2.0, 0.5, (6, 5, 1))
     test = Data.of_signals(np.zeros((6, 5)), targets=targets)
-    mean = np.full(targets.shape, targets.mean())
-    assert errors(mean, test)["error"] == pytest.approx(1.0)
+    assert errors(np.full(targets.shape, targets.mean()), test)["error"] == pytest.approx(1.0)
     assert errors(0 * targets, test)["relative_error"] == pytest.approx(1.0)
     assert errors(1.1 * targets, test)["relative_error"] == pytest.approx(0.1)
     assert errors(targets, test) == {"error": 0.0, "relative_error": 0.0}

@@ -15,9 +15,6 @@ from experiments.common.agreement import DIFFERING, Agreement
 
 pytestmark = pytest.mark.medium
 
-Run = Callable[..., Any]
-Write = Callable[..., None]
-
 
 def test_silence_is_no_agreement() -> None:
     layers = [{"kind": "dense", "name": "output", "shape": [1, 28, 28]}]
@@ -58,7 +55,7 @@ def run(trial):
 def former(trial):"""
 
 
-def test_baselines_in_rows(run: Run, write: Write, here: Path) -> None:
+def test_baselines_in_rows(run: Callable[..., Any], write: Callable[..., None], here: Path) -> None:
     write(("\ndef run(trial):", BASELINES))
     done = run("toy", "--quick", "--seeds", 2, "--out", "out")
     assert (here / "out/toy.csv").exists(), done

@@ -68,10 +68,8 @@ def test_round_trip_through_a_file(name: str) -> None:
 
 def test_self_contained_needs_no_files(tmp_path: Path) -> None:
     own = tmp_path / "slow.toml"
-    model = load_neuron("lif").with_parameters({"tau": "300*ms"})
-    own.write_text(model.to_toml())
-    before = config(neuron=str(own))
-    whole = before.self_contained()
+    own.write_text(load_neuron("lif").with_parameters({"tau": "300*ms"}).to_toml())
+    whole = config(neuron=str(own)).self_contained()
     own.unlink()
     again = NetworkConfig.from_mapping(whole.to_mapping(), where=WHERE)
     assert again.neurons.keys() == {"slow", "leaky_readout"}

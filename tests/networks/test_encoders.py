@@ -32,8 +32,7 @@ EXAMPLES = np.array([17, 3, 99, 0, 4, 5])
 @pytest.mark.parametrize("encoder", ENCODERS, ids=lambda encoder: encoder.kind)
 def test_drive_has_time_first(encoder: Any) -> None:
     drive = encoder.encode(IMAGES, EXAMPLES, steps=7)
-    assert drive.shape == (7, 6, *SHAPE)
-    assert drive.dtype == np.float32
+    assert (drive.shape, drive.dtype) == ((7, 6, *SHAPE), np.float32)
     assert drive.any()
     assert encoder.graded or set(np.unique(drive)) == {0.0, 1.0}
     assert not encoder.encode(0 * IMAGES, EXAMPLES, steps=7).any()
@@ -69,8 +68,7 @@ def test_mean_drive_is_that_of_a_white_pixel(encoder: Any) -> None:
 def test_bernoulli_compares_the_stream_in_order_of_step_and_neuron() -> None:
     spikes = Bernoulli(rate=0.5).encode(IMAGES[:1], np.array([17]), steps=3, seed=5)
     (row,) = uniform(5, np.array([17]), 3 * 24)
-    numbers = row.reshape(3, *SHAPE)
-    assert (spikes[:, 0] == (numbers < 0.5 * IMAGES[0])).all()
+    assert (spikes[:, 0] == (row.reshape(3, *SHAPE) < 0.5 * IMAGES[0])).all()
     assert 0 < spikes.mean() < 1
 
 
@@ -188,8 +186,7 @@ def test_population_code_is_gaussian(value: float, neurons: int, beta: float) ->
     law = stats.norm(centres, spacing / beta)
     expected = law.pdf(value) / law.pdf(centres)
     np.testing.assert_allclose(drive, expected, atol=0.5 / 4096 + 1e-9)
-    nearest = np.abs(np.array(centres) - value)
-    assert drive[nearest.argmin()] == drive.max()
+    assert drive[np.abs(np.array(centres) - value).argmin()] == drive.max()
 
 
 def test_population_code_of_images_keeps_their_places() -> None:

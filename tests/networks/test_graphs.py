@@ -33,8 +33,7 @@ def test_depths_are_the_fewest_projections_from_the_input() -> None:
     assert depths == {"a": 1, "b": 1, "c": 2, "d": 2, "e": 3, "f": 2, "g": 3}
     lags = {each.name: each.lag for placed in config.placed for each in placed.projections}
     assert (lags["a.from_input"], lags["a.from_e"], lags["e.own"], lags["f.from_e"]) == (0, 3, 1, 2)
-    again = NetworkConfig.from_mapping(config.to_mapping())
-    assert again.placed == config.placed
+    assert NetworkConfig.from_mapping(config.to_mapping()).placed == config.placed
 
 
 def test_a_depth_comes_with_delays_of_what_it_skips() -> None:
@@ -260,8 +259,7 @@ def test_own_convolutions_and_random_starts_run_without_outer_input() -> None:
 
 def test_sparse_synapses_are_pairs_without_autapses() -> None:
     network = network_of("brian2")
-    shapes = {"b.from_a": 72, "c.from_b": 60, "e.own": 40}
-    for name, size in shapes.items():
+    for name, size in {"b.from_a": 72, "c.from_b": 60, "e.own": 40}.items():
         pairs = {
             *zip(*(network.weights[f"{name}_{end}"] for end in ("source", "target")), strict=True)
         }

@@ -67,8 +67,7 @@ def test_orthogonal_matrices_are_uniformly_distributed() -> None:
 def test_numbers_and_bounds_of_initial_weights() -> None:
     layer = dense("b", 30, initial=[0.25, 0.75], recurrent=True, recurrent_initial=-2.0)
     found = Network.initialise(config(layer, dense("c", shape=[2, 6, 6], initial=1)), seed=1)
-    uniform = found.weights["b.weight"]
-    assert kstest(uniform.ravel(), "uniform", args=(0.25, 0.5)).pvalue > 1e-3
+    assert kstest(found.weights["b.weight"].ravel(), "uniform", args=(0.25, 0.5)).pvalue > 1e-3
     assert (found.weights["b.recurrent"] == -2 * (1 - np.eye(30))).all()
     assert (found.weights["c.weight"] == 1).all()
 

@@ -19,7 +19,6 @@ from bioae.networks.layers import AvgPool2d, Conv2d, ConvTranspose2d, Dense, Poo
 from bioae.trainers.mirror.connections.functional import connect
 
 Shape = tuple[int, ...]
-MODULES = {Conv2d: nn.Conv2d, ConvTranspose2d: nn.ConvTranspose2d}
 
 
 @st.composite
@@ -43,7 +42,7 @@ def module(layer: Conv2d | ConvTranspose2d, channels: int) -> nn.Module:
     settings = layer.model_dump(
         include={"stride", "padding", "dilation", "groups", "output_padding"}
     )
-    made: nn.Module = MODULES[type(layer)](
+    made: nn.Module = {Conv2d: nn.Conv2d, ConvTranspose2d: nn.ConvTranspose2d}[type(layer)](
         channels, layer.channels, layer.kernel, bias=False, dtype=torch.float64, **settings
     )
     return made
@@ -146,8 +145,7 @@ def test_dense_is_linear(size: dict[str, Any]) -> None:
     layer, shape = Dense(name="layer", **size), (2, 3, 4)
     weight = dyadic(0, *layer.weight_shape(shape))
     assert weight.shape == (6, 24)
-    assert layer.fan_in(shape) == 24
-    assert layer.output_shape(shape) == size.get("shape", (6,))
+    assert (layer.fan_in(shape), layer.output_shape(shape)) == (24, size.get("shape", (6,)))
     images = torch.from_numpy(dyadic(1, 5, *shape))
     actual = through(layer, shape, images, weight)
     expected = functional.linear(images.flatten(1), torch.from_numpy(weight))

@@ -72,8 +72,7 @@ def test_quantised_weights_are_on_the_grid(network: Network) -> None:
         assert len(np.unique(ticks)) > 10
         assert np.abs(rounded.weights[name] - values).max() <= 0.5 / 4096
     assert rounded.weights["b.tau"] == 0.1234567
-    again = rounded.quantised()
-    assert again.sha256 == rounded.sha256
+    assert rounded.quantised().sha256 == rounded.sha256
     assert network.quantised(bits=1).sha256 != network.quantised().sha256
 
 
@@ -164,8 +163,7 @@ def test_delays_are_rounded_to_steps() -> None:
 def test_changes_of_a_network_keep_its_delays(tmp_path: Path) -> None:
     network = delayed()
     save(network, tmp_path / "model")
-    stored = load(tmp_path / "model").network
-    assert stored.sha256 == network.sha256
+    assert load(tmp_path / "model").network.sha256 == network.sha256
     for other in (network.quantised(2), network.with_neuron("alif"), network.with_time(steps=9)):
         for name in ("a.weight_delay", "b.recurrent_delay"):
             np.testing.assert_array_equal(other.weights[name], network.weights[name])

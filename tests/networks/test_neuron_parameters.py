@@ -71,8 +71,7 @@ def check_targets(network: Network, *targets: Target) -> None:
 
 @pytest.mark.medium
 def test_a_parameter_of_each_neuron_in_every_part_of_a_model() -> None:
-    described = network(EVERYWHERE, "paper")
-    own = driven(with_own(described, seed=2), IMAGES)
+    own = driven(with_own(network(EVERYWHERE, "paper"), seed=2), IMAGES)
     assert len(own.weights) == 3 + 2 * 7  # all but one that is called as the weights are
     check_targets(own, "torch", "numpy")
     # Each of them counts.

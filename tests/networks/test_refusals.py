@@ -29,10 +29,7 @@ LAYERS: list[dict[str, Any]] = [
 POOL = {"kind": "avg_pool2d", "name": "a", "kernel": 2}
 OUT = dense("b", shape=[1, 8, 8])
 CLASSES = {"kind": "classification", "classes": 3}
-TRACE = {"kind": "sequence", "outputs": 3}
 SIGNALS = {"input_shape": [3], "task": {**CLASSES, "classes": 2}, "layers": [dense("b", 2)]}
-
-Case = tuple[dict[str, Any], tuple[str, ...]]
 
 
 def first(**changes: Any) -> dict[str, Any]:
@@ -57,7 +54,7 @@ def signals(**encoder: Any) -> dict[str, Any]:
     return {**SIGNALS, "steps": 6, **({"encoder": encoder} if encoder else {})}
 
 
-DESCRIPTIONS: list[Case] = [
+DESCRIPTIONS: list[tuple[dict[str, Any], tuple[str, ...]]] = [
     ({"colour": 1}, ("colour", "input_shape")),
     ({"steps": 0}, ("steps", "greater than or equal to 1", "found 0")),
     ({"steps": np.float64(12.5)}, ("steps",)),
@@ -137,7 +134,7 @@ DESCRIPTIONS: list[Case] = [
     (three(), ("3 outputs", "needs 4")),
     (three(task={**CLASSES, "classes": 4}), ("3 outputs", "'classification'", "needs 4")),
     (three(task={"kind": "regression", "outputs": 2}), ("3 outputs", "'regression'", "needs 2")),
-    (three(task=TRACE), ("'sequence'", "'max'")),
+    (three(task={"kind": "sequence", "outputs": 3}), ("'sequence'", "'max'")),
     (three(task=CLASSES, decoder={"kind": "trajectory"}), ("'classification'", "'trajectory'")),
     (three(task=CLASSES, decoder={"kind": "population", "neurons": 2}), ("2 neurons", "3")),
     (three(task={"kind": "classification"}), ("task.classes",)),

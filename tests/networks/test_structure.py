@@ -69,8 +69,7 @@ def test_random_connections_have_each_source_equally_often() -> None:
     connected = random_connections(4000, 10, 3, np.random.default_rng(0))
     np.testing.assert_array_equal(connected.sum(1), 3)
     share = connected.mean(0)
-    deviation = np.sqrt(0.3 * 0.7 / 4000)
-    assert np.abs(share - 0.3).max() < 4 * deviation
+    assert np.abs(share - 0.3).max() < 4 * np.sqrt(0.3 * 0.7 / 4000)
     assert len(np.unique(connected, axis=0)) == 120  # all of them: 10 over 3
 
 
@@ -112,8 +111,7 @@ def test_refused_arguments(name: str) -> None:
 
 
 def test_mutual_information_of_scikit_learn() -> None:
-    rng = np.random.default_rng(0)
-    counts = rng.integers(0, 9, (3, 4, 5, 2)).astype(float)
+    counts = np.random.default_rng(0).integers(0, 9, (3, 4, 5, 2)).astype(float)
     found = mutual_information(counts / counts.sum((1, 3), keepdims=True))
     assert (found > 1e-4).all()
     for target in range(3):

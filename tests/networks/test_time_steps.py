@@ -32,8 +32,7 @@ from bioae.simulation.presentations import Presentations
 )
 def test_the_two_schedules(name: ScheduleName, period: int, blocks: tuple[str, ...]) -> None:
     timing = Timing(SCHEDULES[name], steps=10)
-    assert timing.period == period
-    assert timing.schedule.blocks == blocks
+    assert (timing.period, timing.schedule.blocks) == (period, blocks)
 
 
 @pytest.mark.parametrize("name", SCHEDULES)

@@ -155,8 +155,7 @@ VARIANTS: dict[str, tuple[ScheduleName, Callable[[Network], Network]]] = {
 @pytest.mark.parametrize("name", VARIANTS)
 def test_the_mirror_and_brian2_agree(name: str) -> None:
     schedule, change = VARIANTS[name]
-    recurrent = dense("a", 20, recurrent=True)
-    network = change(make(recurrent, dense("b", 12), schedule=schedule))
+    network = change(make(dense("a", 20, recurrent=True), dense("b", 12), schedule=schedule))
     mirror = simulate(network, IMAGES, Backend("torch", record=["v"]), seed=11)
     agree(mirror, simulate(network, IMAGES, Backend("numpy", record=["v"]), seed=11))
 

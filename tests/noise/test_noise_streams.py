@@ -18,10 +18,9 @@ from bioae.noise.streams import Distribution
 from bioae.noise.transforms import normal
 
 WORD = st.integers(0, 2**64 - 1)
-SIGNED = st.integers(-(2**63), 2**64 - 1)
 
 
-@given(seed=WORD, example=WORD, step=SIGNED, call=WORD, population=WORD)
+@given(seed=WORD, example=WORD, step=st.integers(-(2**63), 2**64 - 1), call=WORD, population=WORD)
 def test_words_are_numpys(seed: int, example: int, step: int, call: int, population: int) -> None:
     key = np.array([seed, example], dtype=np.uint64)
     counter = np.array([0, step % 2**64, call, population], dtype=np.uint64)

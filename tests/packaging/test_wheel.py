@@ -17,7 +17,6 @@ pytestmark = pytest.mark.medium
 
 ROOT = Path(__file__).resolve().parents[2]
 FOLDERS = ("bioae", "equations", "trainers", "analysis")
-FILES = ("pyproject.toml", "setup.py", "README.md", "LICENSE")
 DATE = "1700000000"  # seconds
 
 
@@ -42,7 +41,7 @@ def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
     ignore = shutil.ignore_patterns("__pycache__", ".*")
     for folder in FOLDERS:
         shutil.copytree(ROOT / folder, target / folder, symlinks=True, ignore=ignore)
-    for file in FILES:
+    for file in ("pyproject.toml", "setup.py", "README.md", "LICENSE"):
         shutil.copy(ROOT / file, target)
     return target
 
@@ -147,7 +146,6 @@ class Hidden:
 
 sys.meta_path.insert(0, Hidden)
 """
-CPU_WHEEL = "https://download.pytorch.org/whl/cpu"
 
 Run = subprocess.CompletedProcess[str]
 
@@ -174,12 +172,11 @@ def test_commands_that_train_are_refused_in_one_line(
         shutil.copy(ROOT / "examples" / "train_small.toml", tmp_path / "small.toml")
     before = {*tmp_path.iterdir()}
     done = bioae(command, *arguments, folder=tmp_path)
-    assert done.returncode == 2
-    assert done.stdout == ""
+    assert (done.returncode, done.stdout) == (2, "")
     (line,) = done.stderr.splitlines()
     assert " needs PyTorch, which is not installed." in line
     assert "pip install '.[train]'" in line
-    assert CPU_WHEEL in line
+    assert "https://download.pytorch.org/whl/cpu" in line
     assert {*tmp_path.iterdir()} == before
 
 

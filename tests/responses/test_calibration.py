@@ -101,8 +101,7 @@ def test_each_layer_is_calibrated_with_its_own_parameters(network: Network) -> N
 
 
 def test_a_calibrated_network_keeps_its_weights_and_scales_their_unit(network: Network) -> None:
-    factors = {"a": 2.0, "b": 0.3}
-    changed = network.with_neuron("adex", calibrate=factors)
+    changed = network.with_neuron("adex", calibrate={"a": 2.0, "b": 0.3})
     assert [placed.model.weight for placed in changed.config.placed] == ["2.0*(1*nA)", "0.3*(1*nA)"]
     for name, weights in network.weights.items():
         assert changed.weights[name] is weights
@@ -158,8 +157,7 @@ def test_read_outs_keep_their_model_unless_named() -> None:
 
 
 def test_a_model_that_needs_finer_steps_gets_them(network: Network) -> None:
-    fine = lif(dt="0.3*ms")
-    changed = network.with_neuron(fine, calibrate="none").config
+    changed = network.with_neuron(lif(dt="0.3*ms"), calibrate="none").config
     assert changed.dt_seconds == pytest.approx(0.25e-3)
     assert changed.steps == 4 * network.config.steps
     assert changed.encoder.mean_drive(changed.steps) == network.config.encoder.mean_drive(25)

@@ -73,8 +73,6 @@ LIBRARY = [
     f"r = {name}(c)" for name in sorted(SUPPORTED) if SUPPORTED[name] == 1 and name != "int"
 ] + ["r = c**3", "r = 2**c", "r = (1 + c)**b"]
 
-KINDS = {"k": "integer", "u": "boolean"}
-
 
 def program_of(statements: list[str]) -> Program:
     """Return the statements as a program, each with its own target ``r0``, ``k1``, ..."""
@@ -83,7 +81,7 @@ def program_of(statements: list[str]) -> Program:
     for number, text in enumerate(statements):
         for line in text.split("; "):
             target, _, value = line.partition(" ")
-            kind = KINDS.get(target, "1")
+            kind = {"k": "integer", "u": "boolean"}.get(target, "1")
             if target != "w":
                 declared.append(f"{target}{number} : {kind}")
             value = value.replace("w/", f"w{number}/")
@@ -145,8 +143,7 @@ def compiled(program: Program, values: Arrays) -> dict[str, Any]:
         symbols.setdefault(name, Symbol(graph, graph.literal(start)))
     functions = {**torch_functions(torch.float64), **_functions(graph)}
     for each in program.regularly:
-        result = compile_expression(each.value, functions)(symbols)
-        symbols[each.target] = symbol(graph, result)
+        symbols[each.target] = symbol(graph, compile_expression(each.value, functions)(symbols))
     ends = {name: symbols[name].node for name in targets(program)}
     leaves = {**values, "i": np.arange(size), "k": np.zeros(size)}
     lines = []

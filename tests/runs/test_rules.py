@@ -12,12 +12,13 @@ import numpy as np
 import pytest
 from builders import dense, described
 from refusals import refused
+from stopping import StoppedError, at_report
 
 import bioae
 from bioae.configuration import load_configuration
 from bioae.errors import ArtefactError, NetworkError
 from bioae.networks import Network
-from bioae.runs import LearningConfig, Report, Trained, checkpoint
+from bioae.runs import LearningConfig, Trained, checkpoint
 from bioae.runs.folder import CHECKPOINT
 from bioae.runs.rules.measures import quantiles
 
@@ -81,19 +82,15 @@ def test_a_run_leaves_its_files(whole: Trained) -> None:
     assert [each["presentations"] for each in lines] == [25, 40, 65, 80]
     assert ["validation_assigned_accuracy" in each for each in lines] == [False, True] * 2
     stored = bioae.load(whole.model)
-    assert (
-        stored.metrics
-        == whole.summary
-        == json.loads((whole.model.with_name("test.json")).read_text())
-    )
+    test = json.loads(whole.model.with_name("test.json").read_text())
+    assert stored.metrics == whole.summary == test
     assert stored.training["learning"]["rule"] == "stdp_postsynaptic"
     again = load_configuration(whole.out / "config.toml")
     assert again.to_mapping() == LearningConfig.from_mapping(TABLES).to_mapping()
 
 
 def test_the_network_has_learned(whole: Trained) -> None:
-    config = whole.network.config
-    start = Network.initialise(config, seed=3).learner()
+    start = Network.initialise(whole.network.config, seed=3).learner()
     weights, learned = start.weights["hidden.weight"], whole.network.weights["hidden.weight"]
     assert 0 <= weights.min() < 0.01
     assert 0.29 < weights.max() <= 0.3
@@ -110,19 +107,8 @@ def test_the_network_has_learned(whole: Trained) -> None:
 def interrupt(settings: Any, out: Path, *, after: int) -> None:
     """Start a run that ends after some reports of its progress."""
 
-    class StoppedError(Exception):
-        pass
-
-    pieces = 0
-
-    def stop(_: Report) -> None:
-        nonlocal pieces
-        pieces += 1
-        if pieces == after:
-            raise StoppedError
-
     with pytest.raises(StoppedError):
-        bioae.train(settings, out=out, progress=stop)
+        bioae.train(settings, out=out, progress=at_report(after))
 
 
 SLOW = pytest.mark.slow
@@ -221,8 +207,7 @@ def test_a_run_of_another_kind_is_replaced_as_a_whole(tmp_path: Path) -> None:
     files = {CHECKPOINT, ".lock", "config.toml", "metrics.jsonl", "test.json", "model", "notes.txt"}
     assert {path.name for path in out.iterdir()} == files
     bioae.train(small(), out=out, overwrite=True)
-    figures = {"weights.svg", "fields.svg"}
-    assert {path.name for path in out.iterdir()} == files | figures
+    assert {path.name for path in out.iterdir()} == files | {"weights.svg", "fields.svg"}
 
 
 @pytest.mark.parametrize(
@@ -296,6 +281,5 @@ def test_a_silent_layer_is_said_with_the_unit_of_its_weights() -> None:
     assert found.end.score == found.summary["test_assigned_accuracy"]
     for each in (found.start, found.end):
         assert each.baseline is not None
-        assert each.baseline.predictor == "chance"
-        assert each.dead == ["hidden"]
+        assert (each.baseline.predictor, each.dead) == ("chance", ["hidden"])
         assert each.suggestion == 'weight = "2e-06" in layer hidden'

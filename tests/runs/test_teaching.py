@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 from refusals import refused
+from stopping import at_presentation
 
 from bioae import Backend, learn, train
 from bioae.configuration import load_configuration
@@ -106,13 +107,9 @@ def test_a_run_is_resumed(tmp_path: Path) -> None:
     }  # fmt: skip
     data: dict[str, Any] = {"labels": np.arange(7) % 2, "data": IMAGES}
 
-    def interrupt(report: Any) -> None:
-        if report.done >= 8:
-            raise KeyboardInterrupt
-
     whole = train(tables, **data, progress=False)
     with pytest.raises(KeyboardInterrupt):
-        train(tables, **data, out=tmp_path / "run", progress=interrupt)
+        train(tables, **data, out=tmp_path / "run", progress=at_presentation(8, KeyboardInterrupt))
     resumed = train(tables, **data, out=tmp_path / "run", resume=True, progress=False)
     for name, array in whole.network.weights.items():
         np.testing.assert_array_equal(resumed.network.weights[name], array)

@@ -2,21 +2,11 @@
 
 from __future__ import annotations
 
+import network_cases
 import numpy as np
 import pytest
 import xarray as xr
 from builders import LEAKY, need, numbered
-from network_cases import (
-    CASES,
-    IMAGES,
-    LAYERS,
-    MODELS,
-    MORE,
-    assert_agree,
-    case,
-    recurrent,
-    strided,
-)
 from one_build import Simulation, simulate_several
 
 from bioae import simulate
@@ -26,19 +16,19 @@ from bioae.simulation.backend import Target
 UNROLLED = ["layer kinds, brian2", "geometry, paper", "random signals, delays"]
 #: One of each kind, in one program; and all others in `make test-all`.
 COMPILED = [
-    *MODELS, "recurrent, paper",
+    *network_cases.MODELS, "recurrent, paper",
     "layer kinds, brian2", "geometry, paper", "inhibition, brian2", "trajectory of a task",
     "summed_softmax of a task", "population_spikes of a task", "first_spike of a task",
     "random signals, delays", "level crossings", "layer spikes, paper",
 ]  # fmt: skip
-USUAL = [name for name in CASES if name not in MORE]
+USUAL = [name for name in network_cases.CASES if name not in network_cases.MORE]
 OTHERS = [name for name in USUAL if name not in COMPILED]
 #: Those of the compiled that run on NumPy in `make test`, too; `make test-fast` runs no others.
 FEW = ["lif", "recurrent, paper", "layer kinds, brian2", "inhibition, brian2", "signals"]
 
 
 def mirrored(name: str) -> xr.DataTree:
-    each = case(name)
+    each = network_cases.case(name)
     return simulate(each.network, each.data, Backend("torch", record=each.record))
 
 
@@ -47,23 +37,23 @@ def mirrored(name: str) -> xr.DataTree:
     [
         *FEW,
         *(pytest.param(name, marks=pytest.mark.medium) for name in OTHERS if name not in FEW),
-        *(pytest.param(name, marks=pytest.mark.slow) for name in (*COMPILED, *MORE)
+        *(pytest.param(name, marks=pytest.mark.slow) for name in (*COMPILED, *network_cases.MORE)
           if name not in FEW),
     ],
 )  # fmt: skip
 def test_numpy_equals_the_mirror(name: str) -> None:
     """In chunks of two, the last one padded: spikes under way at the end of each are dropped."""
-    each = case(name)
+    each = network_cases.case(name)
     brian = simulate(each.network, each.data, Backend("numpy", record=each.record, chunk=2))
-    assert_agree(brian, mirrored(name), each)
+    network_cases.assert_agree(brian, mirrored(name), each)
 
 
 @pytest.mark.medium
 @pytest.mark.parametrize("name", UNROLLED)
 def test_unrolled_connections_change_nothing(name: str) -> None:
-    each = case(name)
+    each = network_cases.case(name)
     backend = Backend("numpy", connectivity="unrolled", record=each.record)
-    assert_agree(simulate(each.network, each.data, backend), mirrored(name), each)
+    network_cases.assert_agree(simulate(each.network, each.data, backend), mirrored(name), each)
 
 
 @pytest.mark.usefixtures("quick_compiler")
@@ -78,10 +68,10 @@ def test_unrolled_connections_change_nothing(name: str) -> None:
 def test_compiled_targets_equal_the_mirror(target: Target, names: list[str]) -> None:
     """All networks are in one program."""
     need(target)
-    cases = [case(name) for name in names]
+    cases = [network_cases.case(name) for name in names]
     work = [Simulation(each.network, each.data, record=each.record) for each in cases]
     for name, result in zip(names, simulate_several(work, target=target), strict=True):
-        assert_agree(result, mirrored(name), case(name))
+        network_cases.assert_agree(result, mirrored(name), network_cases.case(name))
 
 
 def raster(result: xr.DataTree, layer: str, example: int) -> list[tuple[int, float]]:
@@ -102,8 +92,8 @@ def assert_same_example(one: xr.DataTree, other: xr.DataTree, example: int) -> N
 @pytest.mark.medium
 @pytest.mark.parametrize("schedule", ["paper", pytest.param("brian2", marks=pytest.mark.slow)])
 def test_an_example_does_not_depend_on_other_examples(schedule: str) -> None:
-    network = recurrent(schedule, "cuba")
-    images = numbered(IMAGES, [17, 4, 99, 0, 5])
+    network = network_cases.recurrent(schedule, "cuba")
+    images = numbered(network_cases.IMAGES, [17, 4, 99, 0, 5])
     for target in ("torch", "numpy"):
         everything = simulate(network, images, target, seed=6)
         some = simulate(network, images[[2, 0]], target, seed=6)
@@ -134,13 +124,13 @@ def test_nothing_leaks_into_the_next_presentation(
     schedule: str, refractory: int, recur: bool
 ) -> None:
     neuron = {"own": {**SPONTANEOUS, "refractory": f"{refractory}*ms"}}
-    layers = [{**layer, "recurrent": recur} for layer in LAYERS]
-    network = strided(neuron="own", neurons=neuron, schedule=schedule, layers=layers)
-    first = raster(simulate(network, 0 * IMAGES, "torch"), "outer", 0)
+    layers = [{**layer, "recurrent": recur} for layer in network_cases.LAYERS]
+    network = network_cases.strided(neuron="own", neurons=neuron, schedule=schedule, layers=layers)
+    first = raster(simulate(network, 0 * network_cases.IMAGES, "torch"), "outer", 0)
     assert min(time for _, time in first) < 3
     assert max(time for _, time in first) == 11
-    both = simulate(network, IMAGES[:2], Backend("numpy", chunk=2))
+    both = simulate(network, network_cases.IMAGES[:2], Backend("numpy", chunk=2))
     for example in (0, 1):
-        single = simulate(network, IMAGES[:2], "numpy", examples=[example])
+        single = simulate(network, network_cases.IMAGES[:2], "numpy", examples=[example])
         assert_same_example(both, single, example)
-        assert_same_example(simulate(network, IMAGES[:2], "torch"), single, example)
+        assert_same_example(simulate(network, network_cases.IMAGES[:2], "torch"), single, example)

@@ -76,10 +76,8 @@ def assert_counted(net: Network, data: Any, before: list[int]) -> None:
 
 def test_gradients_pass_through_the_count() -> None:
     """The layer runs uncompiled, and each neuron's weights have a gradient by the others."""
-    net = counting("brian2", recurrent=False)
-    mirror = mirror_of(net, derivative=derivative("fast_sigmoid"))
-    drive = torch.from_numpy(counted().as_float())
-    counts = mirror(drive.swapaxes(0, 1)).layers["first"].counts
+    mirror = mirror_of(counting("brian2", recurrent=False), derivative=derivative("fast_sigmoid"))
+    counts = mirror(torch.from_numpy(counted().as_float()).swapaxes(0, 1)).layers["first"].counts
     assert int(counts.sum()) > 50
     (gradient,) = torch.autograd.grad(counts[:, 0].sum(), mirror.weights["first.weight"])
     assert (gradient.abs().sum(1) > 0).all()

@@ -48,6 +48,5 @@ def test_neither_the_library_nor_the_commands_import_torch(
         [sys.executable, "-c", CODE, "model", "images.npy"], cwd=tmp_path, capture_output=True,
         text=True, timeout=120, check=False,
     )  # fmt: skip
-    assert done.stderr == ""
-    assert done.returncode == 0
+    assert (done.stderr, done.returncode) == ("", 0)
     assert int(done.stdout.splitlines()[0]) > 0

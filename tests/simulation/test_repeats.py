@@ -54,8 +54,7 @@ def ran(target: str, net: Network, images: Any = IMAGES, **options: Any) -> xr.D
 def repeat_of(tree: xr.DataTree, number: int) -> dict[str, NDArray[Any]]:
     """Return the variables of one repeat, all of them if there is one."""
     several = "repeat" in tree.dims
-    root = tree.to_dataset()
-    variables = {"/reconstruction": root["reconstruction"]}
+    variables = {"/reconstruction": tree.to_dataset()["reconstruction"]}
     for name, node in tree["layers"].children.items():
         data = node.to_dataset()
         chosen = data["spike_repeat"] == number if several else np.ones(data.sizes["spike"], bool)

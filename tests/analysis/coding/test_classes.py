@@ -56,8 +56,7 @@ def test_against_scikit_learn() -> None:
     expected = metrics.log_loss(LABELS, shares, labels=range(CLASSES))
     found = scores(tree)
     assert float(found["value"].sel(score="cross_entropy")) == pytest.approx(expected)
-    correct = int(accuracy(tree)["correct"])
-    ends = binomtest(correct, 8).proportion_ci(0.95, method="wilson")
+    ends = binomtest(int(accuracy(tree)["correct"]), 8).proportion_ci(0.95, method="wilson")
     row = found.sel(score="accuracy")
     assert [float(row[end]) for end in ("low", "high")] == pytest.approx([*ends])
 
@@ -101,8 +100,7 @@ def responses(counts: np.ndarray = COUNTS, **changes: object) -> xr.DataTree:
 
 
 def test_each_neuron_has_the_class_of_its_largest_response() -> None:
-    found = assigned_classes(responses(), "latent")
-    np.testing.assert_array_equal(found, [3, 3, 5, -1])
+    np.testing.assert_array_equal(assigned_classes(responses(), "latent"), [3, 3, 5, -1])
 
 
 def test_the_class_whose_neurons_fire_most_on_average_is_predicted() -> None:
@@ -160,8 +158,7 @@ def test_what_does_not_fit_is_refused() -> None:
 
 
 def test_against_a_loop() -> None:
-    generator = np.random.default_rng(0)
-    true, given, guess = generator.integers(0, 4, (3, 500))
+    true, given, guess = np.random.default_rng(0).integers(0, 4, (3, 500))
     found = memorised_labels(guess, given, true)
     wrong = [(p, g, t) for p, g, t in zip(guess, given, true, strict=True) if g != t]
     memorised = sum(p == g for p, g, _ in wrong)

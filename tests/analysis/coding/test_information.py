@@ -79,8 +79,7 @@ def test_planted_codes_carry_the_bits_that_were_planted() -> None:
     np.testing.assert_allclose(count[[0, 1, 2, 4]], [2, 0, 1, 0], atol=1e-12)
     np.testing.assert_allclose(time[[1, 2, 4]], [2, 1, 0], atol=1e-12)
     # In bins of 4 steps, two classes have the same latency.
-    coarse = latency_information(tree, "latent", bin_ms=2.0)
-    assert float(plug_in(coarse)[1]) == pytest.approx(1)
+    assert float(plug_in(latency_information(tree, "latent", bin_ms=2.0))[1]) == pytest.approx(1)
 
 
 def test_the_bias_of_chance_is_removed() -> None:
@@ -117,8 +116,7 @@ def test_separation_equals_that_of_all_pairs(given_: Labelled) -> None:
             expected = distance[pairs].mean()
             assert float(found["within_class"].sel({"class": own})) == pytest.approx(expected)
     if float(found["between"]) > 0 and not np.isnan(found["within"]):
-        quotient = float(found["within"] / found["between"])
-        assert float(found["ratio"]) == pytest.approx(quotient)
+        assert float(found["ratio"]) == pytest.approx(float(found["within"] / found["between"]))
     else:
         assert np.isnan(found["ratio"])
 
@@ -129,8 +127,7 @@ def test_a_linear_code_is_decoded_and_noise_is_not(model: str) -> None:
     assert read["accuracy"].sizes == {"fold": 5}
     assert float(read["mean_accuracy"]) > 0.95
     assert float(read["chance"]) == 0.25
-    rng = np.random.default_rng(0)
-    noise = make(rng.random((200, 6, 4)) < 0.4, label=np.arange(200) % 2)
+    noise = make(np.random.default_rng(0).random((200, 6, 4)) < 0.4, label=np.arange(200) % 2)
     found = linear_readout(noise, "latent", model=model, folds=4)  # type: ignore[arg-type]
     assert abs(float(found["mean_accuracy"]) - 0.5) < 4 * 0.5 / np.sqrt(200)
     assert float(found["standard_deviation"]) == pytest.approx(float(found["accuracy"].std(ddof=1)))
@@ -144,26 +141,15 @@ def test_a_silent_layer_is_decoded_at_chance() -> None:
     assert float(class_separation(silent, "latent")["within"]) == 0
 
 
-RASTERS = rasters()
-
-
-@given(raster=RASTERS, data=st.data())
+@given(raster=rasters(), data=st.data())
 def test_operations_against_a_walk_over_synapses(raster: Raster, data: st.DataObject) -> None:
     examples, steps, neurons = raster.shape
     forward = data.draw(arrays(bool, (4, neurons)))
     recurrent = data.draw(arrays(bool, (neurons, neurons)))
     inputs = data.draw(arrays(bool, (examples, steps, 4)))
     counts = {"latent": {"input": forward.sum(1), "latent": recurrent.sum(1)}}
-    received = sum(
-        int(forward[source, target])
-        for _, _, source in np.argwhere(inputs)
-        for target in range(neurons)
-    )
-    within = sum(
-        int(recurrent[source, target])
-        for _, _, source in np.argwhere(raster)
-        for target in range(neurons)
-    )
+    received = sum(int(forward[source].sum()) for _, _, source in np.argwhere(inputs))
+    within = sum(int(recurrent[source].sum()) for _, _, source in np.argwhere(raster))
     dense = steps * (forward.sum() + recurrent.sum())
     for graded in (False, True):
         events = inputs.sum(1).mean(0)

@@ -18,8 +18,6 @@ from refusals import refused
 from bioae.analysis import inverse_participation_ratio, spike_triggered_average, weight_fields
 from bioae.errors import ResultError
 
-RASTERS = rasters((1, 6), (1, 5), (1, 4))
-
 
 def shown(raster: Raster, images: NDArray[np.float64]) -> xr.DataTree:
     """Return a result of images (example, y, x)."""
@@ -27,7 +25,7 @@ def shown(raster: Raster, images: NDArray[np.float64]) -> xr.DataTree:
     return make(raster, images=whole, reconstruction=whole)
 
 
-@given(raster=RASTERS, seed=st.integers(0, 99))
+@given(raster=rasters((1, 6), (1, 5), (1, 4)), seed=st.integers(0, 99))
 def test_the_average_is_a_mean_over_the_images_of_all_spikes(raster: Raster, seed: int) -> None:
     images = np.random.default_rng(seed).random((len(raster), 2, 3))
     images[:, 0, 1] = 0.3
@@ -40,8 +38,7 @@ def test_the_average_is_a_mean_over_the_images_of_all_spikes(raster: Raster, see
             assert np.isnan(own["average"]).all()
             assert np.isnan(own["z_score"]).all()
             continue
-        before_spikes = np.repeat(images, count, axis=0)
-        expected = before_spikes.mean(0) - images.mean(0)
+        expected = np.repeat(images, count, axis=0).mean(0) - images.mean(0)
         np.testing.assert_allclose(own["average"], expected, rtol=1e-9, atol=1e-12)
         assert np.isnan(own["z_score"][0, 1])
         assert np.isnan(own["z_score"]).all() == (np.unique(count).size == 1)

@@ -32,8 +32,7 @@ def test_neo_holds_every_spike_of_every_train(raster: Raster) -> None:
     assert len(block.segments) == examples
     back = np.zeros_like(raster)
     for i, segment in enumerate(block.segments):
-        assert segment.annotations["example"] == i
-        assert len(segment.spiketrains) == neurons
+        assert (segment.annotations["example"], len(segment.spiketrains)) == (i, neurons)
         for j, train in enumerate(segment.spiketrains):
             assert train.annotations["neuron"] == j
             assert float(train.t_stop.rescale("ms")) == pytest.approx(steps * 0.5)
@@ -45,8 +44,7 @@ def test_neo_holds_every_spike_of_every_train(raster: Raster) -> None:
 def test_neo_has_the_places_of_neurons_and_the_images() -> None:
     tree = analysis.example_result()
     block = analysis.to_neo(tree, "conv", examples=[107, 103], silent=False)
-    assert block.name == "conv"
-    assert block.annotations["dt_ms"] == 1.0
+    assert (block.name, block.annotations["dt_ms"]) == ("conv", 1.0)
     assert [segment.annotations["example"] for segment in block.segments] == [107, 103]
     labels = tree.to_dataset()["label"].sel(example=[107, 103])
     assert [segment.annotations["label"] for segment in block.segments] == list(labels)
@@ -55,8 +53,7 @@ def test_neo_has_the_places_of_neurons_and_the_images() -> None:
         assert 0 < len(segment.spiketrains) < 144
         for train in segment.spiketrains:
             assert train.size
-            neuron = train.annotations["neuron"]
-            assert train.annotations["y"] == int(data["y"][neuron])
+            assert train.annotations["y"] == int(data["y"][train.annotations["neuron"]])
     with refused(ResultError, "none"):
         analysis.to_neo(tree, "none")
 
@@ -95,10 +92,8 @@ def test_tables_are_of_the_examples_that_were_chosen(counted: xr.DataTree) -> No
     chosen = counted.isel(example=[2, 1])
     assert list(analysis.spike_frame(chosen, "latent")["example"].unique()) == [1]
     assert list(analysis.neuron_frame(chosen, "latent")["spikes"]) == [0, 1, 0, 1, 0]
-    assert [len(segment.spiketrains) for segment in analysis.to_neo(chosen, "latent").segments] == [
-        5,
-        5,
-    ]
+    segments = analysis.to_neo(chosen, "latent").segments
+    assert [len(segment.spiketrains) for segment in segments] == [5, 5]
 
 
 def test_csv_files_read_back_as_the_tables(tmp_path: Path) -> None:

@@ -77,8 +77,7 @@ def test_intervals_are_pooled_and_never_cross_presentations(raster: Raster) -> N
             relative = (first - second) / (first + second)
             assert cv2[neuron] == pytest.approx(2 * np.abs(relative).mean(), abs=1e-12)
             assert variation[neuron] == pytest.approx(3 * (relative**2).mean(), abs=1e-12)
-        assert np.isnan(mean[neuron]) == (every.size == 0)
-        assert np.isnan(cv[neuron]) == (every.size < 2)
+        assert (np.isnan(mean[neuron]), np.isnan(cv[neuron])) == (every.size == 0, every.size < 2)
         assert np.isnan(cv2[neuron]) == np.isnan(variation[neuron]) == (first.size == 0)
 
 

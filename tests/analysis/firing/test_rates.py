@@ -139,8 +139,7 @@ def values(array: xr.DataArray) -> list[float]:
 def test_a_neuron_bursts_by_the_examples_in_which_it_fires(
     counted: xr.DataTree, threshold: float, bursting: list[bool]
 ) -> None:
-    found = analysis.is_bursting(counted, "latent", threshold=threshold)
-    assert values(found) == bursting
+    assert values(analysis.is_bursting(counted, "latent", threshold=threshold)) == bursting
     for of, neurons in (("all", 5), ("alive", 4)):
         fraction = analysis.bursting_fraction(counted, "latent", threshold=threshold, of=of)  # type: ignore[arg-type]
         assert float(fraction) == pytest.approx(sum(bursting) / neurons)

@@ -21,8 +21,6 @@ from bioae.analysis.firing.sparseness import (
 )
 from bioae.analysis.firing.variability import dispersion, fano_factor
 
-MEASURES: tuple[SparsenessMeasure, ...] = get_args(SparsenessMeasure)
-
 
 def fano_of(counts: NDArray[np.int64]) -> float:
     """Return elephant's Fano factor of one neuron's counts, with the unbiased variance."""
@@ -89,7 +87,7 @@ def formula(measure: str, response: NDArray[np.float64]) -> float:
 
 
 @pytest.mark.medium
-@pytest.mark.parametrize("measure", MEASURES)
+@pytest.mark.parametrize("measure", get_args(SparsenessMeasure))
 @properties(rasters((2, 6), (1, 6), (2, 6)), NEARLY)
 def test_sparseness_follows_the_formula(measure: SparsenessMeasure, raster: Raster) -> None:
     tree = make(raster)

@@ -90,8 +90,7 @@ KINDS = [kind for kind in RESULTS if kind != "no examples"]
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_an_undefined_number_has_a_reason(kind: str) -> None:
-    data = layer_statistics(RESULTS[kind](), "latent")
-    for name, array in data.data_vars.items():
+    for name, array in layer_statistics(RESULTS[kind](), "latent").data_vars.items():
         assert np.isfinite(float(array)) != ("undefined" in array.attrs), name
         assert array.attrs.get("undefined") != "", name
 

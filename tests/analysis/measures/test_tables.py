@@ -33,8 +33,7 @@ def test_values_are_formatted_to_three_digits(value: object, text: str) -> None:
 
 def test_rows_may_lack_columns_and_keep_their_order() -> None:
     table = as_table("t", [{"b": 1, "a": 2.0}, {"a": None, "c": "x"}])
-    assert table.columns == ("b", "a", "c")
-    assert table.rows == (("1", "2.00", ""), ("", "–", "x"))
+    assert (table.columns, table.rows) == (("b", "a", "c"), (("1", "2.00", ""), ("", "–", "x")))
     assert table.transposed().rows == (("a", "2.00", "–"), ("c", "", "x"))
     assert table.transposed().transposed() == table
 

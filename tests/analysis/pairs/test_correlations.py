@@ -49,8 +49,7 @@ def pearson(observed: NDArray[np.float64]) -> NDArray[np.float64]:
     varies = np.ptp(observed, axis=0) > 1e-12
     matrix = np.full((varies.size, varies.size), np.nan)
     if varies.any():
-        inside = np.corrcoef(observed[:, varies].T)
-        matrix[np.ix_(varies, varies)] = inside
+        matrix[np.ix_(varies, varies)] = np.corrcoef(observed[:, varies].T)
     return matrix
 
 
@@ -103,8 +102,7 @@ def test_correlation_over_time_equals_that_of_elephant(raster: Raster, width: in
         make(raster), "latent", example=1, bin_ms=0.5 * width
     )
     bins = steps // width
-    counts = raster[1, : bins * width].reshape(bins, width, -1).sum(1)
-    varies = np.ptp(counts, axis=0) > 0
+    varies = np.ptp(raster[1, : bins * width].reshape(bins, width, -1).sum(1), axis=0) > 0
     # Trains that are the same in every bin divide by zero in elephant; here they are NaN.
     assert np.isnan(found.to_numpy()[~varies]).all()
     if not varies.any():

@@ -66,8 +66,7 @@ def test_van_rossum_loses_no_digits_where_trains_are_nearly_equal() -> None:
     dense = np.ones((3, 400), bool)
     dense[1, 399] = False
     found = distances.van_rossum_distance(trains_of(dense), tau_ms=1e6).to_numpy()
-    assert found[0, 2] == 0
-    assert found[0, 1] == pytest.approx(1, rel=1e-12)
+    assert (found[0, 2], found[0, 1]) == (0, pytest.approx(1, rel=1e-12))
 
 
 @given(dense=RASTERS, cost=st.sampled_from([0.0, 0.1, 0.77, 3.0, 50.0]))
@@ -118,8 +117,7 @@ def test_spikes_one_step_from_each_other_coincide() -> None:
 def test_every_distance_is_a_matrix_of_its_trains(distance: Distance) -> None:
     trains = raster(example_result(), "conv", neuron=3)
     found = distance(trains)
-    assert found.dims == ("example", "example_")
-    assert found.attrs["units"] == "1"
+    assert (found.dims, found.attrs["units"]) == (("example", "example_"), "1")
     assert found.attrs["long_name"]
     np.testing.assert_array_equal(found["example"], trains["example"])
     np.testing.assert_array_equal(found["example_"], trains["example"])

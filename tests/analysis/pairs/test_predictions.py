@@ -82,8 +82,7 @@ def test_explained_variance_leaves_gaps_out() -> None:
 
 def test_a_histogram_counts_whole_bins() -> None:
     rate = psth([[0.0, 0.0049, 0.005, 0.0151, 0.0163], np.array([12]) * ms], duration=0.0165)
-    assert rate.values.tolist() == [200, 100, 100]
-    assert rate["time"].values.tolist() == [0, 5, 10]
+    assert (rate.values.tolist(), rate["time"].values.tolist()) == ([200, 100, 100], [0, 5, 10])
     assert psth([0.015], duration=0.015).sum() == 0  # at the very end
 
 

@@ -11,6 +11,7 @@ from typing import Any
 import matplotlib as mpl
 import numpy as np
 import pytest
+import rasters
 import xarray as xr
 from degenerate import RESULTS, call
 from matplotlib.axes import Axes
@@ -19,18 +20,13 @@ from refusals import refused
 
 import bioae
 from bioae.analysis import example_result, firing_rate, first_spike_latency, isi_distribution, plots
-from bioae.analysis.results.layers import layer_names
 from bioae.errors import ResultError
 
 MM = 1 / 25.4
 
 
 def of_layers(function: Callable[[xr.DataTree, str], Any]) -> dict[str, dict[str, Any]]:
-    results = {"a": example_result(0), "b": example_result(1)}
-    return {
-        name: {layer: function(tree, layer) for layer in layer_names(tree)}
-        for name, tree in results.items()
-    }
+    return rasters.of_layers({"a": example_result(0), "b": example_result(1)}, function)
 
 
 def drawing() -> dict[str, Callable[..., Figure]]:
@@ -79,8 +75,7 @@ def test_every_figure_can_be_drawn_into_the_users_axes(name: str) -> None:
 def test_a_mapping_chooses_panels() -> None:
     figure = Figure()
     left, right = figure.subplots(1, 2)
-    rates = of_layers(firing_rate)
-    assert plots.fitted_rates(rates, ax={"latent": right}) is figure
+    assert plots.fitted_rates(of_layers(firing_rate), ax={"latent": right}) is figure
     assert right.get_title() == "latent"
     assert not drawn(left)
     legend = right.get_legend()
@@ -151,8 +146,7 @@ def test_figures_in_print_are_vectors_with_text(tmp_path: Path) -> None:
     assert pdf.startswith(b"%PDF")
     assert b"/FontFile2" in pdf  # TrueType, not shapes of letters
     assert pdf == (tmp_path / "b.pdf").read_bytes()
-    screen = plots.to_svg(plots.interval_histograms(of_layers(isi_distribution)))
-    assert "<text" not in screen
+    assert "<text" not in plots.to_svg(plots.interval_histograms(of_layers(isi_distribution)))
 
 
 def test_latencies_have_a_median_and_quartiles_per_layer_and_result() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -12,32 +11,13 @@ from matplotlib.axes import Axes
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 from matplotlib.legend import Legend
-from rasters import make
+from rasters import make, of_layers
 from refusals import refused
 from scipy import stats
 
 from bioae import analysis
-from bioae.analysis.plots import (
-    correlation_matrices,
-    cv_against_rate,
-    filter_grid,
-    fitted_rates,
-    interval_histograms,
-    latent_maps,
-    population_activity,
-    response_latencies,
-    transfer_curves,
-)
+from bioae.analysis import plots
 from bioae.errors import ResultError
-
-Of = Callable[[xr.DataTree, str], Any]
-
-
-def of_layers(results: dict[str, xr.DataTree], function: Of) -> dict[str, dict[str, Any]]:
-    return {
-        name: {layer: function(tree, layer) for layer in analysis.layer_names(tree)}
-        for name, tree in results.items()
-    }
 
 
 def panel(figure: Figure, title: str) -> Axes:
@@ -63,7 +43,7 @@ def two() -> dict[str, xr.DataTree]:
 
 
 def test_population_activity_has_each_spike_and_the_mean_rate(two: dict[str, xr.DataTree]) -> None:
-    figure = population_activity(two, "conv", example=103)
+    figure = plots.population_activity(two, "conv", example=103)
     rasters, rate = figure.axes[:2], figure.axes[2]
     for axes, (name, tree) in zip(rasters, two.items(), strict=True):
         data = tree["layers/conv"].to_dataset()
@@ -81,10 +61,10 @@ def test_population_activity_has_each_spike_and_the_mean_rate(two: dict[str, xr.
     assert note(rate) == ["LIF", "AdEx"]
     assert not figure.legends
     assert rate.get_xlabel().endswith("(ms)")
-    assert population_activity(two, "conv").axes[0].lines
+    assert plots.population_activity(two, "conv").axes[0].lines
     for ax in (None, {"population rate": rate}):
         with refused(ResultError, found="5"):
-            population_activity(two, "conv", example=5, ax=ax)
+            plots.population_activity(two, "conv", example=5, ax=ax)
 
 
 @pytest.mark.parametrize("which", ["best", "all"])
@@ -97,7 +77,9 @@ def test_fits_are_drawn_over_their_rates(which: Any) -> None:
         {name: ("distribution", values) for name, values in data.items()},
         coords={"distribution": ["lognormal", "exponential"]},
     )
-    figure = fitted_rates({"a": {"latent": rates}}, {"a": {"latent": fit}}, which=which, bins=20)
+    figure = plots.fitted_rates(
+        {"a": {"latent": rates}}, {"a": {"latent": fit}}, which=which, bins=20
+    )
     (axes,) = figure.axes
     expected = ["log-normal fit", "exponential fit"][: 1 if which == "best" else 2]
     assert legend(figure) == ["a", *expected]
@@ -119,18 +101,18 @@ def test_fits_are_drawn_over_their_rates(which: Any) -> None:
 def test_times_that_span_decades_have_logarithmic_axes() -> None:
     lengths = np.arange(1.0, 2001)
     shares = xr.DataArray(stats.lognorm.pdf(lengths, 1, 0, 60), {"interval": lengths}, "interval")
-    (axes,) = interval_histograms({"a": {"latent": shares / shares.sum()}}).axes
+    (axes,) = plots.interval_histograms({"a": {"latent": shares / shares.sum()}}).axes
     assert (axes.get_xscale(), axes.get_ylabel()) == ("log", "fraction per octave")
     at, density = np.array(axes.lines[0].get_xydata()).T
     assert (density * np.gradient(np.log2(at))).sum() == pytest.approx(1, rel=0.02)
     latencies = xr.DataArray([1.0, 2.0, 200.0], dims="neuron")
-    (axes,) = response_latencies({"a": {"latent": latencies}}).axes
+    (axes,) = plots.response_latencies({"a": {"latent": latencies}}).axes
     assert axes.get_yscale() == "log"
 
 
 def test_interval_histograms_draw_the_fractions(two: dict[str, xr.DataTree]) -> None:
     distributions = of_layers(two, analysis.isi_distribution)
-    figure = interval_histograms(distributions)
+    figure = plots.interval_histograms(distributions)
     axes = panel(figure, "conv")
     np.testing.assert_array_equal(axes.lines[0].get_ydata(), distributions["LIF"]["conv"])
     sums = [analysis.interval_sums(tree, "conv").pooled for tree in two.values()]
@@ -147,7 +129,7 @@ def test_interval_histograms_draw_the_fractions(two: dict[str, xr.DataTree]) -> 
 
 def test_each_neuron_with_a_cv_has_a_marker(two: dict[str, xr.DataTree]) -> None:
     values = of_layers(two, analysis.neuron_values)
-    figure = cv_against_rate(values)
+    figure = plots.cv_against_rate(values)
     axes = panel(figure, "conv")
     own = values["AdEx"]["conv"]
     defined = np.isfinite(own["isi_cv"].to_numpy())
@@ -166,14 +148,13 @@ def test_correlated_neurons_are_neighbours() -> None:
     matrix = np.corrcoef(counts.T)
     matrix[:, 5] = matrix[5] = np.nan
     array = xr.DataArray(matrix, dims=("neuron", "other"))
-    figure = correlation_matrices({"a": array, "b": array}, limit=0.5)
+    figure = plots.correlation_matrices({"a": array, "b": array}, limit=0.5)
     shown = np.ma.filled(np.ma.asarray(figure.axes[0].images[0].get_array()), np.nan)
     assert shown.shape == (23, 23)
     assert np.isnan(shown.diagonal()).all()
     # Three blocks: neighbours are correlated, except at the two borders.
     assert (shown[np.arange(22), np.arange(1, 23)] > 0.4).sum() == 20
-    pairs = matrix[np.triu_indices(24, 1)]
-    low, median, high = np.nanquantile(pairs, [0.25, 0.5, 0.75])
+    low, median, high = np.nanquantile(matrix[np.triu_indices(24, 1)], [0.25, 0.5, 0.75])
     text = f"median {median:.2g} ({low:.2g} to {high:.2g})\n1 of 24 neurons left out"
     assert text in figure.axes[0].get_xlabel()
     np.testing.assert_array_equal(
@@ -183,7 +164,7 @@ def test_correlated_neurons_are_neighbours() -> None:
 
 
 def test_results_of_equal_size_are_mapped_on_the_same_axes(two: dict[str, xr.DataTree]) -> None:
-    figure = latent_maps(two, "conv")
+    figure = plots.latent_maps(two, "conv")
     plane = analysis.principal_plane(two["LIF"], "conv")
     for axes, tree in zip(figure.axes, two.values(), strict=True):
         places = analysis.project(tree, "conv", plane).to_numpy()
@@ -214,9 +195,9 @@ def test_filters_are_light_where_positive_and_dead_neurons_are_crossed_out() -> 
     filters = np.random.default_rng(0).standard_normal((4, 3, 3))
     filters[2] = np.nan
     array = xr.DataArray(filters, coords={"neuron": [5, 6, 7, 8]}, dims=("neuron", "y", "x"))
-    unnumbered = filter_grid({"a": array.drop_vars("neuron")}, columns=3).axes[1]
+    unnumbered = plots.filter_grid({"a": array.drop_vars("neuron")}, columns=3).axes[1]
     assert [text.get_text() for text in unnumbered.get_xticklabels()] == ["3"]
-    figure = filter_grid({"a": array, "b": array[:3]}, columns=3)
+    figure = plots.filter_grid({"a": array, "b": array[:3]}, columns=3)
     below = [[text.get_text() for text in row.get_xticklabels()] for row in figure.axes]
     assert below == [["5", "6", "7"], ["8"], ["5", "6", "7"]]
     assert [row.get_title("left") for row in figure.axes] == ["a", "", "b"]
@@ -232,7 +213,7 @@ def test_filters_are_light_where_positive_and_dead_neurons_are_crossed_out() -> 
     assert middles == [pytest.approx([9.5, 1.5])] * 2
     assert len(lines.get_paths()) == 5
     with refused(ResultError, "filters"):
-        filter_grid({"a": array[:0]})
+        plots.filter_grid({"a": array[:0]})
 
 
 def test_a_transfer_curve_recovers_a_planted_gain() -> None:
@@ -253,7 +234,7 @@ def test_a_transfer_curve_recovers_a_planted_gain() -> None:
     assert (found["lower"] < found["median"]).all()
     assert (found["median"] < found["upper"]).all()
     assert (abs(found["median"] - expected) < 2 * error + 20).all()
-    figure = transfer_curves({"a": found, "b": wide}, title="conv")
+    figure = plots.transfer_curves({"a": found, "b": wide}, title="conv")
     (axes,) = figure.axes
     assert legend(figure) == ["a", "b"]
     np.testing.assert_array_equal(axes.lines[0].get_ydata(), found["median"])

@@ -16,7 +16,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.legend import Legend
 from numpy.typing import NDArray
-from rasters import make
+from rasters import make, of_layers
 from refusals import refused
 
 from bioae import analysis
@@ -28,16 +28,14 @@ from bioae.simulation.results.netcdf import write_result
 
 def test_reconstructions_are_below_their_inputs_with_their_errors() -> None:
     tree = example_result()
-    figure = plots.reconstructions({"a": tree, "b": example_result()}, images=4)
-    rows = figure.axes
+    rows = plots.reconstructions({"a": tree, "b": example_result()}, images=4).axes
     assert [row.get_ylabel() for row in rows] == ["input", "a", "b"]
     errors = [float(text.get_text()) for text in rows[1].get_xticklabels()]
     np.testing.assert_allclose(errors, sum_squared_error(tree)[:4], atol=5e-4)
     assert not rows[0].get_xticklabels()
     for row, name in zip(rows[:2], ("input", "reconstruction"), strict=True):
         pictures = tree.to_dataset()[name][:4].to_numpy()
-        shown = _pictures(row, pictures.shape[2])
-        np.testing.assert_array_equal(shown, pictures)
+        np.testing.assert_array_equal(_pictures(row, pictures.shape[2]), pictures)
 
 
 def _pictures(row: Axes, width: int) -> list[NDArray[np.float64]]:
@@ -55,8 +53,7 @@ def _pictures(row: Axes, width: int) -> list[NDArray[np.float64]]:
 def test_results_of_other_images_have_their_own_inputs() -> None:
     colour = np.random.default_rng(0).random((2, 3, 4, 4))
     other = make(np.ones((2, 2, 2), bool), images=colour, reconstruction=colour)
-    figure = plots.reconstructions({"a": example_result(), "b": other}, images=3)
-    rows = figure.axes
+    rows = plots.reconstructions({"a": example_result(), "b": other}, images=3).axes
     assert [row.get_ylabel() for row in rows] == ["input", "a", "input of b", "b"]
     first, second, space = _pictures(rows[3], 4)
     np.testing.assert_array_equal(first, np.moveaxis(colour[0], 0, -1))
@@ -69,12 +66,7 @@ def test_results_of_other_images_have_their_own_inputs() -> None:
 
 def test_histograms_count_living_neurons_and_label_dead_ones() -> None:
     results = {"a": example_result(), "all dead": make(np.zeros((2, 3, 4), bool))}
-    figure = plots.fitted_rates(
-        {
-            name: {layer: firing_rate(tree, layer) for layer in tree["layers"].children}
-            for name, tree in results.items()
-        }
-    )
+    figure = plots.fitted_rates(of_layers(results, firing_rate))
     latent = next(axes for axes in figure.axes if axes.get_title("left") == "latent")
     (legend,) = figure.legends
     names = [text.get_text() for text in legend.get_texts()]

@@ -5,19 +5,10 @@ from __future__ import annotations
 import tomllib
 from typing import Any
 
+import brian2
 import builders
 import numpy as np
 import pytest
-from brian2 import (
-    Network,
-    NeuronGroup,
-    SpikeMonitor,
-    StateMonitor,
-    TimedArray,
-    prefs,
-    second,
-    start_scope,
-)
 from builders import LEAKY
 from numpy.typing import NDArray
 from stepping import begun
@@ -348,12 +339,14 @@ def run_statements(model: NeuronModel, drive: Array, dt: float = 1e-3) -> dict[s
 
 def run_brian2(model: NeuronModel, drive: Array, dt: float = 1e-3) -> dict[str, Array]:
     """Return the same from a plain `NeuronGroup` of the user's text."""
-    start_scope()
+    brian2.start_scope()
     values = parameter_values(model)
-    weight = evaluate(model.weight, {**values, "dt": dt * second}, where="weight")
-    rows = TimedArray(drive, dt=dt * second)
-    inhibition = TimedArray(np.array([inhibition_of(row) for row in drive]), dt=dt * second)
-    group = NeuronGroup(
+    weight = evaluate(model.weight, {**values, "dt": dt * brian2.second}, where="weight")
+    rows = brian2.TimedArray(drive, dt=dt * brian2.second)
+    inhibition = brian2.TimedArray(
+        np.array([inhibition_of(row) for row in drive]), dt=dt * brian2.second
+    )
+    group = brian2.NeuronGroup(
         drive.shape[1],
         model.equations,
         threshold=model.threshold,
@@ -367,7 +360,7 @@ def run_brian2(model: NeuronModel, drive: Array, dt: float = 1e-3) -> dict[str, 
             "bioae_inhibition": inhibition,
             "bioae_weight": weight,
         },
-        dt=dt * second,
+        dt=dt * brian2.second,
         **({"method": model.method} if model.method else {}),
     )
     for name in values.keys() & group.equations.names:
@@ -388,10 +381,10 @@ def run_brian2(model: NeuronModel, drive: Array, dt: float = 1e-3) -> dict[str, 
         code += f"\n{model.inhibition} += bioae_inhibition(t, i)*bioae_weight"
     group.run_regularly(code, when="synapses")
     names = list(lower(model).states)
-    states = StateMonitor(group, names, record=True, when="end", dt=dt * second)
-    spikes = SpikeMonitor(group)
+    states = brian2.StateMonitor(group, names, record=True, when="end", dt=dt * brian2.second)
+    spikes = brian2.SpikeMonitor(group)
     with np.errstate(all="ignore"):  # a value that a refractory neuron skips may be 0/0
-        Network(group, states, spikes).run(len(drive) * dt * second, namespace={})
+        brian2.Network(group, states, spikes).run(len(drive) * dt * brian2.second, namespace={})
     fired = np.zeros(drive.shape, dtype=bool)
     fired[np.rint(np.asarray(spikes.t) / dt).astype(int), np.asarray(spikes.i)] = True
     result = {
@@ -402,8 +395,8 @@ def run_brian2(model: NeuronModel, drive: Array, dt: float = 1e-3) -> dict[str, 
 
 @pytest.fixture(autouse=True)
 def plain_numpy(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(prefs, "codegen.target", "numpy")
-    monkeypatch.setitem(prefs, "codegen.loop_invariant_optimisations", False)
+    monkeypatch.setitem(brian2.prefs, "codegen.target", "numpy")
+    monkeypatch.setitem(brian2.prefs, "codegen.loop_invariant_optimisations", False)
 
 
 @pytest.mark.medium

@@ -43,8 +43,7 @@ def test_chattering_bursts_again_and_again() -> None:
     within, between = intervals < 7e-3, intervals > 15e-3
     assert (within | between).all()
     assert between.sum() >= 5
-    bursts = np.diff(np.flatnonzero(between))
-    assert bursts.min() >= 3, "at least three spikes a burst"
+    assert np.diff(np.flatnonzero(between)).min() >= 3, "at least three spikes a burst"
 
 
 @pytest.mark.medium
@@ -57,8 +56,7 @@ def test_low_threshold_spiking_fires_where_regular_spiking_does_not() -> None:
         rheobase = (5 - b) ** 2 / 0.16 - 140
         harmless = 25 / 0.16 - 140 + b * rest
         assert 0 < harmless < rheobase
-        current = [0.9 * harmless, 1.1 * rheobase, 1.5]
-        fires = izhikevich(kind, current).spikes.any(axis=0)
+        fires = izhikevich(kind, [0.9 * harmless, 1.1 * rheobase, 1.5]).spikes.any(axis=0)
         assert fires.tolist() == [False, True, kind.endswith("lts")]
 
 

@@ -63,8 +63,7 @@ def test_the_quadratic_neuron_has_its_rate() -> None:
 def test_the_quadratic_neuron_needs_its_rheobase() -> None:
     dt = 1e-4
     drive = (0.25 + np.array([-0.005, 0.005])) * 15e-3 * dt / 10e-3 / 8e-3
-    result = simulate("qif", 1.0, dt=dt, weights=drive)
-    assert result.spikes.any(axis=0).tolist() == [False, True]
+    assert simulate("qif", 1.0, dt=dt, weights=drive).spikes.any(axis=0).tolist() == [False, True]
 
 
 def test_the_exponential_neuron_needs_its_rheobase() -> None:
@@ -72,8 +71,7 @@ def test_the_exponential_neuron_needs_its_rheobase() -> None:
     dt = 1e-4
     rheobase = -59.9 + 65 - 3.48
     drive = rheobase * np.array([0.9, 1.1]) * dt / 10e-3 / 4
-    result = simulate("eif", 0.4, dt=dt, weights=drive)
-    assert result.spikes.any(axis=0).tolist() == [False, True]
+    assert simulate("eif", 0.4, dt=dt, weights=drive).spikes.any(axis=0).tolist() == [False, True]
 
 
 # The LIF in both orders of a step: with w arriving at each step and a leak l = exp(-dt/tau), v

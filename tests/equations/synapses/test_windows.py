@@ -65,8 +65,7 @@ def test_ojas_rule_has_its_closed_form() -> None:
 def test_the_window_of_bcpnn_is_the_log_odds_of_its_traces() -> None:
     """Euler steps of 1 ms: z decays by the factor a, p by b, and is fed by the decayed z."""
     intervals, late = np.arange(-30.0, 31.0, 10.0), 100
-    model = unbounded("bcpnn")
-    found = learning_window(model, intervals, dt="1*ms", after="0.1*second")
+    found = learning_window(unbounded("bcpnn"), intervals, dt="1*ms", after="0.1*second")
     a, b, jump, start = 1 - 1 / 10, 1 - 1 / 10_000, 2.0, 0.1
     steps, expected = np.arange(31 + late), []
     for interval in intervals:

@@ -118,8 +118,7 @@ def test_a_script_trains_to_rates() -> None:
     signs = {"cells.excites": 1, "cells.inhibits": -1}
     training = {"rates": {"cells": 90 * Hz}, "derivative": "arctan", "grid_bits": 20, "epochs": 2}
     training |= {"learning_rate": 0.2, "truncate": 100, "frozen": ["counters"]}
-    settings = {"training": training}
-    trained = bioae.train(converted.network, converted.data, settings=settings)
+    trained = bioae.train(converted.network, converted.data, settings={"training": training})
     for name, sign in signs.items():
         assert (sign * trained.network.weights[name] >= 0).all()
         assert not np.array_equal(trained.network.weights[name], converted.network.weights[name])

@@ -82,8 +82,7 @@ class Drawn:
                 each = channels if self.rng.random() < 0.5 else shape
                 return nir.Scale(self.rng.uniform(0.5, 2.0, each)), shape
             case "delay":
-                steps = self.rng.integers(0, 4, shape)
-                return nir.Delay(steps * DT), shape
+                return nir.Delay(self.rng.integers(0, 4, shape) * DT), shape
         size = int(self.rng.integers(2, 9))
         return self.affine(size, shape[0]), (size,)
 

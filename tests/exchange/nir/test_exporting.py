@@ -73,8 +73,7 @@ def test_networks_come_back_as_they_were(name: str, tmp_path: Path) -> None:
 )
 def test_linear_models_of_any_form_are_exported(changes: dict[str, Any]) -> None:
     network = network_of(**changes)
-    graph = to_nir(network)
-    node = graph.nodes["a"]
+    node = to_nir(network).nodes["a"]
     dt, tau = network.config.dt_seconds, 0.02
     kept = {"exact": np.exp(-dt / tau), "exponential_euler": np.exp(-dt / tau),
             "rk4": sum((-dt / tau) ** n / np.prod(range(1, n + 1)) for n in range(5))}  # fmt: skip

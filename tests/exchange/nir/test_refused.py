@@ -39,8 +39,7 @@ def graph(nodes: dict[str, Any], *edges: str) -> Any:
 
 
 def chain(**nodes: Any) -> Any:
-    names = ["input", *nodes, "output"]
-    return graph(nodes, *map(">".join, pairwise(names)))
+    return graph(nodes, *map(">".join, pairwise(["input", *nodes, "output"])))
 
 
 #: A graph, and the node that does not fit.
@@ -157,8 +156,7 @@ def written(path: Path) -> Path:
 def test_a_file_is_the_graph(tmp_path: Path) -> None:
     network = from_nir(written(tmp_path / "x.nir"), dt="1*ms")
     expected = from_nir(chain(w=linear(), n=lif()), dt="1*ms")
-    assert network.config == expected.config
-    assert network.weights["n.weight"].shape == (3, 3)
+    assert (network.config, network.weights["n.weight"].shape) == (expected.config, (3, 3))
     assert (network.weights["n.weight"] == expected.weights["n.weight"]).all()
 
 

@@ -89,8 +89,7 @@ def test_a_recurrent_network_against_modules_of_torch(cell: str) -> None:
     signals = values(8, STEPS, INPUTS)
     found = ours(ours.inputs(signals))
     inputs = torch.from_numpy(signals).swapaxes(0, 1)
-    first = torch.relu(inputs @ arrays["first.weight"].T + arrays["first.bias"])
-    hidden = theirs(first)[0]
+    hidden = theirs(torch.relu(inputs @ arrays["first.weight"].T + arrays["first.bias"]))[0]
     outputs = hidden @ arrays["output.weight"].T + arrays["output.bias"]
     torch.testing.assert_close(found.layers["hidden"], hidden, rtol=1e-12, atol=1e-12)
     torch.testing.assert_close(found.output, outputs.mean(0), rtol=1e-12, atol=1e-12)

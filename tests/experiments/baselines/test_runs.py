@@ -10,10 +10,11 @@ import numpy as np
 import pytest
 from builders import dense, pictures, write_arrays
 from safetensors.numpy import load_file, save_file
+from stopping import StoppedError, at_report
 
 from bioae.datasets import load
 from bioae.errors import ArtefactError, DataError
-from bioae.runs import Report, Trained
+from bioae.runs import Trained
 from experiments.baselines import BaselineConfig, load_baseline, train_baseline
 from experiments.baselines.stored import conventional_module
 
@@ -159,22 +160,10 @@ def test_numbers_at_each_step(sums: Path, tmp_path: Path) -> None:
     assert error == pytest.approx(result.summary["test_mean_squared_error"], rel=1e-5)
 
 
-class StoppedError(Exception):
-    """A run ends without a chance to save."""
-
-
 def stopped(described: dict[str, Any], out: Path, *, at: int) -> None:
-    left = at
-
-    def stop(_: Report) -> None:
-        nonlocal left
-        left -= 1
-        if left == 0:
-            raise StoppedError
-
     resume = (out / "config.toml").exists()
     with pytest.raises(StoppedError):
-        train_baseline(described, out, resume=resume, progress=stop)
+        train_baseline(described, out, resume=resume, progress=at_report(at))
 
 
 @pytest.mark.medium

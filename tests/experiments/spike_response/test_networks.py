@@ -30,15 +30,13 @@ FIRST, DT = 12.0, 2.0**-10
 
 def potential(t: NDArray[Any], times: Any, weights: Any) -> NDArray[np.float64]:
     """Return the potential of one neuron at times t, straight from its definition."""
-    since = np.maximum(t[:, None] - np.asarray(times), 0)
-    return np.asarray(since @ np.asarray(weights))
+    return np.asarray(np.maximum(t[:, None] - np.asarray(times), 0) @ np.asarray(weights))
 
 
 def test_a_reference_and_an_input_of_minus_half_rectify() -> None:
     """``t* + max(0, t* - t)`` with ``t* = t1 + theta/w1``, for inputs before and after t*."""
     late = np.linspace(-20, 20, 41)
-    times = np.column_stack([np.full(41, 1.5), late])
-    fired = spike_times(times, [[2.0, -1.0]], [3.0])[:, 0]
+    fired = spike_times(np.column_stack([np.full(41, 1.5), late]), [[2.0, -1.0]], [3.0])[:, 0]
     np.testing.assert_allclose(fired, 3.0 + np.maximum(0, 3.0 - late), atol=1e-14)
 
 
@@ -62,8 +60,7 @@ def test_times_are_those_of_a_fine_grid(seed: int, inputs: int, mixed: bool) -> 
         assert fired > FIRST - DT or heights.max() > 1 - DT * np.abs(weights).sum()
         return
     assert fired <= reached[0]
-    exact = potential(np.array([fired]), times, weights)[0]
-    assert exact == pytest.approx(1.0, abs=1e-12)
+    assert potential(np.array([fired]), times, weights)[0] == pytest.approx(1.0, abs=1e-12)
     assert (heights[grid < fired] < 1.0 + 1e-12).all()
 
 
@@ -189,8 +186,7 @@ def test_a_neuron_fires_once() -> None:
     result = bioae.simulate(ordinary, network.images([[0.0, 5.0]], ordinary), "numpy")
     assert result["layers/layer1"]["spike_time_ms"].to_numpy().tolist() == [1.0]
     # It would, without the refractory period.
-    weights = {**ordinary.weights, "layer1.t_ref": np.zeros(())}
-    twice = bioae.Network(ordinary.config, weights)
+    twice = bioae.Network(ordinary.config, {**ordinary.weights, "layer1.t_ref": np.zeros(())})
     result = bioae.simulate(twice, network.images([[0.0, 5.0]], ordinary), "numpy")
     assert result["layers/layer1"]["spike_time_ms"].to_numpy().tolist() == [1.0, 6.0]
     assert network.read_times(result)[0] == 1.0

@@ -78,9 +78,6 @@ def test_values_of_a_plane_wave_whose_coefficients_have_the_sum_4() -> None:
     assert np.hypot(*factors) == pytest.approx(1.0, abs=1e-5)
 
 
-SHAPES = [(1, 0), (6, 0), (6, 2), (6, 5), (8, 3)]
-
-
 @cache
 def genotypes(loci: int) -> NDArray[np.int64]:
     """Return all genotypes, in the order of the binary numbers whose lowest digit comes first."""
@@ -97,7 +94,7 @@ def by_loops(landscape: NKLandscape, genotype: tuple[int, ...]) -> float:
     return total / len(genotype)
 
 
-@pytest.mark.parametrize(("loci", "epistasis"), SHAPES)
+@pytest.mark.parametrize(("loci", "epistasis"), [(1, 0), (6, 0), (6, 2), (6, 5), (8, 3)])
 def test_fitness_is_that_of_a_loop(loci: int, epistasis: int) -> None:
     landscape = nk_landscape(loci, epistasis, seed=3)
     every = list(itertools.product((0, 1), repeat=loci))
@@ -124,8 +121,7 @@ def test_moments_and_correlation_of_mutants(epistasis: int) -> None:
 def test_a_sample_has_different_genotypes_and_their_fitness() -> None:
     landscape = nk_landscape(6, 2, seed=2)
     drawn = landscape.sample(64)
-    assert drawn.name == "nk-6-2-2"
-    assert drawn.as_float().shape == (64, 1, 6)
+    assert (drawn.name, drawn.as_float().shape) == ("nk-6-2-2", (64, 1, 6))
     alleles = (drawn.as_float()[:, 0] + 1) / 2
     assert len(np.unique(alleles, axis=0)) == 64
     assert drawn.targets is not None

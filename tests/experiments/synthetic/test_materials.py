@@ -8,21 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from experiments.synthetic.materials import (
-    ELASTIC_STRAIN,
-    EXPONENT,
-    HARDENING,
-    LARGEST_STRAIN,
-    OFFSET,
-    STRESS,
-    YIELD_STRESS,
-    YOUNG,
-    elasticity,
-    elastoplastic_history,
-    plasticity,
-    ramberg_osgood,
-    ramberg_osgood_stress,
-)
+from experiments.synthetic import materials
 
 #: Histories of strain: any zigzag of up to 4 %, some 28 times the strain at first yield.
 histories = st.lists(st.floats(-0.04, 0.04), min_size=1, max_size=25).map(np.array)
@@ -40,10 +26,10 @@ def finely(strain: NDArray[np.float64], parts: int) -> NDArray[np.float64]:
 
 @given(histories)
 def test_the_stress_never_leaves_the_yield_surface(strain: NDArray[np.float64]) -> None:
-    stress, plastic, accumulated = elastoplastic_history(strain)
-    limit = YIELD_STRESS + HARDENING * accumulated
+    stress, plastic, accumulated = materials.elastoplastic_history(strain)
+    limit = materials.YIELD_STRESS + materials.HARDENING * accumulated
     assert (np.abs(stress) <= limit * (1 + 1e-12)).all()
-    np.testing.assert_allclose(stress, YOUNG * (strain - plastic), rtol=0, atol=1e-9)
+    np.testing.assert_allclose(stress, materials.YOUNG * (strain - plastic), rtol=0, atol=1e-9)
     before = np.concatenate([[0.0], plastic[:-1]])
     slip = np.diff(accumulated, prepend=0.0)
     assert (slip >= 0).all()
@@ -56,21 +42,23 @@ def test_the_stress_never_leaves_the_yield_surface(strain: NDArray[np.float64]) 
 @given(histories)
 def test_steps_in_one_direction_may_be_divided(strain: NDArray[np.float64]) -> None:
     """Return mapping is exact for such steps, so small ones give the same."""
-    divided = elastoplastic_history(finely(strain, 20))
-    for fine, whole in zip(divided, elastoplastic_history(strain), strict=True):
+    divided = materials.elastoplastic_history(finely(strain, 20))
+    for fine, whole in zip(divided, materials.elastoplastic_history(strain), strict=True):
         np.testing.assert_allclose(fine[19::20], whole, atol=1e-7)
 
 
 @given(st.floats(-0.05, 0.05), st.floats(50, 900))
 def test_the_residual_is_zero(strain: float, limit: float) -> None:
-    stress = ramberg_osgood_stress(strain, limit)
+    stress = materials.ramberg_osgood_stress(strain, limit)
     ratio = np.abs(stress) / limit
-    found = np.sign(stress) * (np.abs(stress) / YOUNG + OFFSET * ratio**EXPONENT)
+    found = np.sign(stress) * (
+        np.abs(stress) / materials.YOUNG + materials.OFFSET * ratio**materials.EXPONENT
+    )
     assert found == pytest.approx(strain, rel=1e-9, abs=1e-15)
 
 
 def test_turning_points_are_random() -> None:
-    paths = plasticity(4000, 50, seed=1).as_float()[..., 0]
+    paths = materials.plasticity(4000, 50, seed=1).as_float()[..., 0]
     assert np.abs(paths).max() <= 1
     steps = np.diff(paths, axis=1, prepend=0.0)
     assert np.abs(steps).min() >= 0.04
@@ -91,14 +79,17 @@ def test_turning_points_are_random() -> None:
 
 
 def test_units_of_the_sets() -> None:
-    elastic = elasticity(20, 4, seed=0)
+    elastic = materials.elasticity(20, 4, seed=0)
     assert elastic.targets is not None
-    assert elastic.as_float().shape == (20, 4, 1)
-    assert elastic.targets.shape == (20, 1)
-    slope = elastic.targets[:, 0] * STRESS / (elastic.as_float()[:, -1, 0] * ELASTIC_STRAIN)
-    np.testing.assert_allclose(slope, YOUNG, rtol=1e-12)
+    assert (elastic.as_float().shape, elastic.targets.shape) == ((20, 4, 1), (20, 1))
+    slope = (
+        elastic.targets[:, 0]
+        * materials.STRESS
+        / (elastic.as_float()[:, -1, 0] * materials.ELASTIC_STRAIN)
+    )
+    np.testing.assert_allclose(slope, materials.YOUNG, rtol=1e-12)
 
-    nonlinear = ramberg_osgood(20, 30, seed=0)
+    nonlinear = materials.ramberg_osgood(20, 30, seed=0)
     assert nonlinear.targets is not None
     strain, limit = np.moveaxis(nonlinear.as_float(), -1, 0)
     assert (limit == limit[:, :1]).all()
@@ -106,8 +97,10 @@ def test_units_of_the_sets() -> None:
     plastic_strain = 0.002 * np.sign(stress) * np.abs(stress / (300 + 200 * limit)) ** 10
     np.testing.assert_allclose(stress / 210_000 + plastic_strain, 0.01 * strain, atol=1e-12)
 
-    plastic = plasticity(20, 30, seed=0)
+    plastic = materials.plasticity(20, 30, seed=0)
     assert plastic.targets is not None
-    stress, *_ = elastoplastic_history(LARGEST_STRAIN * plastic.as_float()[..., 0])
-    np.testing.assert_allclose(plastic.targets[..., 0] * STRESS, stress, rtol=1e-12)
+    stress, *_ = materials.elastoplastic_history(
+        materials.LARGEST_STRAIN * plastic.as_float()[..., 0]
+    )
+    np.testing.assert_allclose(plastic.targets[..., 0] * materials.STRESS, stress, rtol=1e-12)
     assert np.abs(plastic.targets).max() > 1  # some have yielded

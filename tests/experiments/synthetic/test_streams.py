@@ -14,21 +14,9 @@ from numpy.typing import NDArray
 import bioae.random
 from bioae.datasets import Data
 from bioae.networks import Network
+from experiments import synthetic
 from experiments.baselines import BaselineConfig
 from experiments.baselines.stored import conventional_module
-from experiments.synthetic import (
-    elasticity,
-    flip_labels,
-    formant_sweeps,
-    genz,
-    nk_landscape,
-    ordered_segments,
-    permuted_rows,
-    plasticity,
-    ramberg_osgood,
-    ring_fields,
-    store_recall,
-)
 
 SEED, COUNT = 5, 1200
 LAYERS = (dense("hidden", 60), dense("output", 20))
@@ -55,23 +43,25 @@ def baseline(kind: str) -> NDArray[np.float64]:
 
 
 def landscape() -> NDArray[np.float64]:
-    made = nk_landscape(30, 4, seed=SEED)
+    made = synthetic.nk_landscape(30, 4, seed=SEED)
     return np.concatenate([made.tables.ravel()[:600], made.sample(20).as_float().ravel()])
 
 
 #: Numbers from a split.
 DRAWS: dict[str, Callable[[Any], Any]] = {
-    "elasticity": lambda split: elasticity(COUNT, 1, seed=SEED, split=split).values,
+    "elasticity": lambda split: synthetic.elasticity(COUNT, 1, seed=SEED, split=split).values,
     "formant_sweeps": lambda split: (
-        formant_sweeps(9, seed=SEED, split=split, background=0.4).values
+        synthetic.formant_sweeps(9, seed=SEED, split=split, background=0.4).values
     ),
-    "genz": lambda split: genz(COUNT // 4, inputs=4, seed=SEED, split=split).values,
-    "ordered_segments": lambda split: ordered_segments(9, seed=SEED, split=split).values,
-    "plasticity": lambda split: plasticity(COUNT, 2, seed=SEED, split=split).values[:, 0],
-    "ramberg_osgood": lambda split: ramberg_osgood(COUNT, 2, seed=SEED, split=split).values[:, 1],
-    "ring_fields": lambda split: ring_fields(COUNT // 40, seed=SEED, split=split).values,
+    "genz": lambda split: synthetic.genz(COUNT // 4, inputs=4, seed=SEED, split=split).values,
+    "ordered_segments": lambda split: synthetic.ordered_segments(9, seed=SEED, split=split).values,
+    "plasticity": lambda split: synthetic.plasticity(COUNT, 2, seed=SEED, split=split).values[:, 0],
+    "ramberg_osgood": lambda split: synthetic.ramberg_osgood(
+        COUNT, 2, seed=SEED, split=split
+    ).values[:, 1],
+    "ring_fields": lambda split: synthetic.ring_fields(COUNT // 40, seed=SEED, split=split).values,
     "store_recall": lambda split: (
-        store_recall(COUNT, seed=SEED, split=split, delay=5, steps=20, cue=2).labels
+        synthetic.store_recall(COUNT, seed=SEED, split=split, delay=5, steps=20, cue=2).labels
     ),
 }
 #: Initial weights may share their numbers, since one network is trained at a time.
@@ -81,12 +71,12 @@ OTHERS: dict[str, Callable[[], Any]] = {
     "network": network,
     "feedforward": lambda: baseline("feedforward"),
     "recurrent": lambda: baseline("recurrent"),
-    "flip_labels": lambda: flip_labels(
+    "flip_labels": lambda: synthetic.flip_labels(
         Data.of_images(np.zeros((COUNT, 1, 1, 1)), labels=np.zeros(COUNT, int), name=""),
         0.5, classes=9, seed=SEED,
     ).labels,
     "nk_landscape": landscape,
-    "permuted_rows": lambda: permuted_rows(PICTURES, seed=SEED).values,
+    "permuted_rows": lambda: synthetic.permuted_rows(PICTURES, seed=SEED).values,
 }  # fmt: skip
 
 

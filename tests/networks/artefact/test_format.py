@@ -54,8 +54,7 @@ def test_an_artefact_keeps_its_record(network: Network, tmp_path: Path) -> None:
 def test_it_can_be_read_without_bioae(network: Network, tmp_path: Path) -> None:
     save(network, tmp_path / "model")
     assert sorted(path.name for path in (tmp_path / "model").iterdir()) == NAMES
-    text = (tmp_path / "model" / "network.toml").read_text(encoding="utf-8")
-    description = tomllib.loads(text)
+    description = tomllib.loads((tmp_path / "model" / "network.toml").read_text(encoding="utf-8"))
     assert list(description) == ["format_version", "network", "arrays", "training", "metrics"]
     assert description["format_version"] == 1
     weights = load_file(tmp_path / "model" / "weights.safetensors")

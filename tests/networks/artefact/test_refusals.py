@@ -65,8 +65,6 @@ def without(name: str) -> Spoil:
     return lambda path: (path / name).unlink()
 
 
-NAN = np.full((36, 5), np.nan)
-
 #: Spoilt files; names in the error's line, and its fields.
 CASES: dict[str, tuple[Spoil, tuple[str, ...], dict[str, str]]] = {
     "a newer version": (edited("format_version = 1", "format_version = 2"), (TEXT,),
@@ -109,7 +107,7 @@ CASES: dict[str, tuple[Spoil, tuple[str, ...], dict[str, str]]] = {
         arrays({"output.weight": np.zeros((36, 5), int)}), ("'output.weight'",),
         {"expected": "float32 or float64", "found": "int64"},
     ),
-    "NaN": (arrays({"output.weight": NAN}), (WEIGHTS, "'output.weight'"), {}),
+    "NaN": (arrays({"output.weight": np.full((36, 5), np.nan)}), (WEIGHTS, "'output.weight'"), {}),
     "no description": (without(TEXT), (TEXT,), {}),
     "no weights": (without(WEIGHTS), (WEIGHTS,), {}),
     "a folder for a file": (replaced(TEXT, Path.mkdir), (TEXT, "Is a directory"), {}),

@@ -172,18 +172,15 @@ def test_the_card_has_the_numbers_of_the_artefact(card: Card, artefact: Artefact
     assert card.training.seed == training["training"]["seed"]
     assert card.training.epoch == metrics["epoch"]
     score, *_ = network.config.task.scores
-    assert card.test.score == score
-    assert card.test.value == metrics[f"test_{score}"]
+    assert (card.test.score, card.test.value) == (score, metrics[f"test_{score}"])
     assert card.test.layers.keys() == metrics["test_layers"].keys()
     for layer, firing in card.test.layers.items():
-        stored = metrics["test_layers"][layer]
-        assert firing.model_dump().items() <= stored.items()
+        assert firing.model_dump().items() <= metrics["test_layers"][layer].items()
 
 
 def test_the_configuration_repeats_it(folder: Path, card: Card, artefact: Artefact) -> None:
     config = TrainingConfig.read(folder / CONFIG)
-    network = config.network.to_mapping()
-    assert network == artefact.network.config.to_mapping()
+    assert config.network.to_mapping() == artefact.network.config.to_mapping()
     written = tomllib.loads((folder / CONFIG).read_text(encoding="utf-8"))["network"]
     assert {each["neuron"] for each in written["layers"]} <= written["neurons"].keys()
     rest = {key: value for key, value in config.to_mapping().items() if key != "network"}
@@ -218,8 +215,7 @@ def test_both_engines_give_the_score_of_the_card(card: Card, artefact: Artefact)
 def test_all_embedded_digits_give_the_number_of_the_card(card: Card, artefact: Artefact) -> None:
     builders.need("cpp_standalone")
     assert card.sample is not None
-    digits = load("sample", "test")
-    result = bioae.simulate(artefact.network, digits, "cpp_standalone")
+    result = bioae.simulate(artefact.network, load("sample", "test"), "cpp_standalone")
     errors = np.asarray(analysis.sum_squared_error(result))
     assert len(errors) == card.sample.examples
     np.testing.assert_allclose(errors.mean(), card.sample.value, rtol=1e-9)

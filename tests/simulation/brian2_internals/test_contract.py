@@ -23,24 +23,15 @@ from brian2 import Clock, Network, NeuronGroup, SpikeMonitor, TimedArray, get_de
 from brian2.utils.logger import catch_logs
 from import_graph import LINKED, Sources
 
-from bioae.simulation.brian2_internals.groups import (
-    VariablesGroup,
-    code_object_class,
-    fresh_names,
-    replace_time,
-    set_refractory_code,
-    uncompiled_objects,
-    use_template,
-)
+from bioae.simulation.brian2_internals import groups
 from bioae.simulation.brian2_internals.sources import merge_cpp_sources, prepare_cpp_makefile
 from bioae.simulation.brian2_internals.standalone import active_target
 from bioae.simulation.targets.activation import Target, activated
 
 TEMPLATES = "bioae.simulation.code_runners"
-COMPILED: tuple[Target, ...] = ("numpy", "cython", "cpp_standalone")
 
 
-@pytest.fixture(params=COMPILED)
+@pytest.fixture(params=("numpy", "cython", "cpp_standalone"))
 def target(request: pytest.FixtureRequest) -> Iterator[Target]:
     with activated(request.param):
         yield request.param
@@ -52,11 +43,11 @@ def numpy() -> Iterator[None]:
         yield
 
 
-class Extended(VariablesGroup):
+class Extended(groups.VariablesGroup):
     """A group with a variable that its equations use, and with its own time."""
 
     def _add_variables(self, size: int) -> None:
-        replace_time(self)
+        groups.replace_time(self)
         self.variables.add_array("x", size=size)
 
 
@@ -86,15 +77,14 @@ def test_neuron_groups_create_their_variables_in_create_variables(numpy: None) -
     extended.variables["t"].set_value(0.25)
     monitor = SpikeMonitor(extended, name="contract_monitor")
     run(extended, monitor)
-    assert list(monitor.i) == [1]
-    assert monitor.variables["t"].get_value().tolist() == [0.25]
+    assert (list(monitor.i), monitor.variables["t"].get_value().tolist()) == ([1], [0.25])
 
 
 def test_state_updaters_take_their_refractory_code_from_get_refractory_code(numpy: None) -> None:
     refractory = group(
         model="v : 1\ndw/dt = 0*Hz : 1 (unless refractory)", method="euler", refractory=5 * ms
     )
-    set_refractory_code(refractory, "not_refractory = v > 7\n")
+    groups.set_refractory_code(refractory, "not_refractory = v > 7\n")
     run(refractory)
     assert "not_refractory = v > 7" in refractory.state_updater.abstract_code
     assert not refractory.variables["not_refractory"].get_value().any()
@@ -105,7 +95,7 @@ def test_state_updaters_take_their_refractory_code_from_get_refractory_code(nump
 
 def test_names_of_existing_objects_are_kept_by_the_instance_follower(numpy: None) -> None:
     first = Clock(1 * ms, name="contract_name*")
-    with fresh_names():
+    with groups.fresh_names():
         assert Clock(1 * ms, name="contract_name*").name == first.name
     assert Clock(1 * ms, name="contract_name*").name != first.name
 
@@ -117,7 +107,7 @@ def test_devices_choose_a_class_of_code_objects_whose_templater_can_be_derived(
     target: Target,
 ) -> None:
     assert active_target() == target
-    derived = code_object_class(TEMPLATES)
+    derived = groups.code_object_class(TEMPLATES)
     assert issubclass(derived, get_device().code_object_class())
     assert hasattr(derived.templater, "conditional")
     assert hasattr(derived.templater, "threshold")
@@ -150,7 +140,7 @@ def test_code_runners_make_their_code_in_create_default_code_object(numpy: None)
     spiking.variables["v"].set_value(np.array([0.0, 1.0, 0.0]))
     thresholder = spiking.thresholder["spike"]
     assert thresholder.template == "threshold"
-    use_template(thresholder, TEMPLATES, "vectorised_threshold")
+    groups.use_template(thresholder, TEMPLATES, "vectorised_threshold")
     monitor = SpikeMonitor(spiking, name="contract_monitor")
     run(spiking, monitor)
     assert thresholder.template == "vectorised_threshold"
@@ -161,12 +151,12 @@ def test_code_runners_make_their_code_in_create_default_code_object(numpy: None)
 def test_code_objects_keep_their_compiled_blocks_in_compiled_code(numpy: None) -> None:
     part = group()
     network = run(part)
-    assert uncompiled_objects(network) == []
+    assert groups.uncompiled_objects(network) == []
     code = part.thresholder["spike"].codeobj
     assert set(code.compiled_code) == {"before_run", "run", "after_run"}
     assert "EMPTY_CODE_BLOCK" in code.code.before_run
     code.compiled_code["run"] = None
-    assert uncompiled_objects(network) == [part.thresholder["spike"].name]
+    assert groups.uncompiled_objects(network) == [part.thresholder["spike"].name]
 
 
 # Standalone devices and generated projects.
@@ -201,20 +191,17 @@ def test_projects_contain_no_values(project: Any) -> None:
 
 def test_projects_have_the_files_that_are_merged(project: Any) -> None:
     _, folder, _ = project
-    makefile = (folder / "makefile").read_text()
-    listed = re.findall(r"^SRCS = (.*)$", makefile, re.MULTILINE)
+    listed = re.findall(r"^SRCS = (.*)$", (folder / "makefile").read_text(), re.MULTILINE)
     assert len(listed) == 1
     names = set(listed[0].split())
-    once = {"objects.cpp", "run.cpp", "main.cpp", "network.cpp", "synapses_classes.cpp"}
-    assert once <= names
+    assert {"objects.cpp", "run.cpp", "main.cpp", "network.cpp", "synapses_classes.cpp"} <= names
     code_objects = {name for name in names if name.startswith("code_objects/")}
     assert len(code_objects) >= 2
     for name in code_objects:
         source = (folder / name).read_text()
         assert "using namespace brian;" in source
         assert len(re.findall(r"^namespace \{", source, re.MULTILINE)) <= 1
-    sources = merge_cpp_sources(folder)
-    assert {"setup.cpp", "unit0.cpp"} <= set(sources)
+    assert {"setup.cpp", "unit0.cpp"} <= set(merge_cpp_sources(folder))
     merged = (folder / "unit0.cpp").read_text()
     assert "namespace {" not in merged
     assert merged.count("namespace bioae_part0_") >= len(code_objects)

@@ -144,8 +144,7 @@ def test_lead_in_spikes_reach_only_their_own_layer(delay: int) -> None:
         {"name": "a", "recurrent": True, "recurrent_delay": f"{delay}*ms"},
         {"name": "b", "delay": f"{delay}*ms"},
     ]
-    ring = np.roll(EYE, 1, axis=0)
-    weights = {"a.weight": EYE, "a.recurrent": ring, "b.weight": EYE}
+    weights = {"a.weight": EYE, "a.recurrent": np.roll(EYE, 1, axis=0), "b.weight": EYE}
     for schedule, first in (("brian2", -1), ("paper", 0)):
         network = Network(relays(layers, schedule, neuron="starter"), weights)
         actual = both(network, pixels({}, {}, {}))
@@ -176,8 +175,7 @@ def test_a_graded_event_keeps_the_size_with_which_it_was_emitted(schedule: str) 
     actual = simulate(network, images, "torch")
     brian = simulate(network, images, Backend("numpy", chunk=2))
     # Every connection of the diagonal takes three of six steps; Brian2's order ends a step later.
-    arrived = {"paper": STEPS - 3, "brian2": STEPS - 2}[schedule]
-    expected = (images * arrived / STEPS)[:, 0]
+    expected = (images * {"paper": STEPS - 3, "brian2": STEPS - 2}[schedule] / STEPS)[:, 0]
     np.testing.assert_allclose(actual["reconstruction"].to_numpy(), expected, rtol=1e-15)
     xr.testing.assert_equal(brian["reconstruction"], actual["reconstruction"])
 

@@ -47,8 +47,7 @@ def test_a_bias_acts_in_every_step_and_in_the_lead_in(schedule: str, lead_in: in
     network = silent(1 / 16, schedule)
     black = np.zeros((2, 1, 1))
     mirror = simulate(network, black, Backend("torch", record=["v"]))
-    result = simulate(network, black, Backend("numpy", record=["v"]))
-    for each in (mirror, result):
+    for each in (mirror, simulate(network, black, Backend("numpy", record=["v"]))):
         layer = each["layers/only"]
         expected = (np.arange(1, 11) + lead_in) / 16
         assert layer["state_v"].to_numpy()[:, :, 0].tolist() == [expected.tolist()] * 2
@@ -77,8 +76,7 @@ def test_a_refractory_neuron_loses_its_bias_and_u_does_not(
 def test_finer_steps_keep_the_bias_per_millisecond() -> None:
     network = silent(1 / 16, "paper").in_finer_steps(4)
     assert network.weights["only.bias"].tolist() == [1 / 64]
-    result = simulate(network, np.zeros((1, 1, 1)), "numpy")
-    assert result["reconstruction"].item() == 10 / 16
+    assert simulate(network, np.zeros((1, 1, 1)), "numpy")["reconstruction"].item() == 10 / 16
 
 
 def one_neuron(**fields: Any) -> Network:

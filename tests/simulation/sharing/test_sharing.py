@@ -11,17 +11,9 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import brian2
 import numpy as np
 import pytest
-from brian2 import (
-    Clock,
-    DimensionMismatchError,
-    NeuronGroup,
-    StateMonitor,
-    Synapses,
-    TimedArray,
-    ms,
-)
 from brian2 import Network as Brian2Network
 from builders import need
 from hypothesis import given, settings
@@ -81,15 +73,15 @@ class Circuit:
 
     def __post_init__(self) -> None:
         case, layout = self.case, self.case.layout
-        self.clock = Clock(1 * ms, name=f"{self.prefix}clock")
+        self.clock = brian2.Clock(1 * brian2.ms, name=f"{self.prefix}clock")
         size = layout.sources + case.inside[0] + 1
         raster = (case.values("raster", (STEPS, size)) > 0.4).astype(float)
         self.namespace = {
-            "raster": TimedArray(raster, 1 * ms, name=f"{self.prefix}raster"),
-            "table": TimedArray(case.values("table", (STEPS, layout.sources)), 1 * ms,
+            "raster": brian2.TimedArray(raster, 1 * brian2.ms, name=f"{self.prefix}raster"),
+            "table": brian2.TimedArray(case.values("table", (STEPS, layout.sources)), 1 * brian2.ms,
                                 name=f"{self.prefix}table"),
         }  # fmt: skip
-        self.source = NeuronGroup(
+        self.source = brian2.NeuronGroup(
             size, "a : 1 (constant)", threshold="raster(t, i) > 0", reset="",
             namespace=self.namespace, clock=self.clock, name=f"{self.prefix}source",
         )  # fmt: skip
@@ -106,19 +98,19 @@ class Circuit:
     def _add(self, kind: str) -> None:
         case, layout = self.case, self.case.layout
         refractory = {"threshold": "g > 2", "reset": "g = 0"} if case.refractory else {}
-        target = NeuronGroup(
+        target = brian2.NeuronGroup(
             layout.targets + case.inside[1] + 1,
             f"{'dg/dt = 0*Hz : 1 (unless refractory)' if case.refractory else 'g : 1'}\n"
             "h : 1\nx : 1 (shared)",
             method="euler",
-            refractory=3 * ms if case.refractory else False,
+            refractory=3 * brian2.ms if case.refractory else False,
             clock=self.clock, name=f"{self.prefix}{kind}_target", **refractory,
         )  # fmt: skip
         target.run_regularly("x = t_in_timesteps", when="before_start")
         first = case.inside[1]
         post = target[first : first + layout.targets]
         join = (self._shared if kind == "shared" else self._unrolled)(post, f"{self.prefix}{kind}")
-        monitor = StateMonitor(target, ["g", "h"], record=True, when="end", clock=self.clock,
+        monitor = brian2.StateMonitor(target, ["g", "h"], record=True, when="end", clock=self.clock,
                                name=f"{self.prefix}{kind}_monitor")  # fmt: skip
         self.network.add(target, join, monitor)
         self.monitors.append(monitor)
@@ -128,19 +120,19 @@ class Circuit:
         case = self.case
         return SharedSynapses(
             self.pre, post, case.layout, self.weights, variable="g",
-            negative="h" if case.separate else None, delay=case.delay * ms,
+            negative="h" if case.separate else None, delay=case.delay * brian2.ms,
             condition=case.condition, factor=case.factor, namespace=self.namespace, name=name,
         )  # fmt: skip
 
-    def _unrolled(self, post: Any, name: str) -> Synapses:
+    def _unrolled(self, post: Any, name: str) -> brian2.Synapses:
         case = self.case
         factors = "" if case.condition is None else f"*int({case.condition})"
         factors += "" if case.factor is None else f"*({case.factor})"
         code = f"g_post += w{factors}"
         if case.separate:
             code = f"g_post += w*int(w > 0){factors}\nh_post += -w*int(w < 0){factors}"
-        unrolled = Synapses(
-            self.pre, post, "w : 1", on_pre=code, delay=case.delay * ms, clock=self.clock,
+        unrolled = brian2.Synapses(
+            self.pre, post, "w : 1", on_pre=code, delay=case.delay * brian2.ms, clock=self.clock,
             namespace=self.namespace, name=name,
         )  # fmt: skip
         connections = case.layout.unrolled()
@@ -149,7 +141,7 @@ class Circuit:
         return unrolled
 
     def run(self, steps: int = STEPS) -> None:
-        self.network.run(steps * ms, namespace={})
+        self.network.run(steps * brian2.ms, namespace={})
 
     def assert_equal(self) -> None:
         shared, unrolled = self.monitors
@@ -273,8 +265,7 @@ def test_runs_continue_and_restart() -> None:
             circuit.run(5)
             shared.w[0] = unrolled.w[0] = 4
             shared.w["i == 0"] = unrolled.w[0]
-            connections = circuit.case.layout.unrolled()
-            unrolled.w = np.asarray(shared.w)[connections.weight]
+            unrolled.w = np.asarray(shared.w)[circuit.case.layout.unrolled().weight]
             circuit.run(STEPS - 5)
             circuit.assert_equal()
             circuit.network.restore()
@@ -282,19 +273,19 @@ def test_runs_continue_and_restart() -> None:
 
 def test_arguments_that_do_not_fit_are_refused() -> None:
     with activated("numpy"):
-        source = NeuronGroup(6, "", threshold="True", reset="")
-        target = NeuronGroup(5, "g : 1")
+        source = brian2.NeuronGroup(6, "", threshold="True", reset="")
+        target = brian2.NeuronGroup(5, "g : 1")
         fitting: dict[str, Any] = {
             "layout": dense(6, 5), "weights": np.zeros((5, 6)), "variable": "g"
         }  # fmt: skip
         fits = SharedSynapses(source, target, **fitting)
         assert fits.N == 30
-        Brian2Network(source, target, fits).run(0 * ms, namespace={})
+        Brian2Network(source, target, fits).run(0 * brian2.ms, namespace={})
         for changes, kind in (
             ({"layout": dense(6, 4)}, ValueError), ({"layout": dense(5, 5)}, ValueError),
-            ({"weights": np.zeros((6, 5))}, ValueError), ({"delay": -1 * ms}, ValueError),
-            ({"delay": [1, 2] * ms}, ValueError), ({"delay": 2}, DimensionMismatchError),
-            ({"factor": "2*w"}, ValueError),
+            ({"weights": np.zeros((6, 5))}, ValueError), ({"delay": -1 * brian2.ms}, ValueError),
+            ({"delay": [1, 2] * brian2.ms}, ValueError), ({"factor": "2*w"}, ValueError),
+            ({"delay": 2}, brian2.DimensionMismatchError),
         ):  # fmt: skip
             with pytest.raises(kind):
                 SharedSynapses(source, target, **{**fitting, **changes})

@@ -113,7 +113,5 @@ def test_works_without_a_writable_folder(build: Builder, tmp_path: Path) -> None
     cache = BuildCache(tmp_path / "file" / "builds")
     for calls in (1, 2):
         cache.obtain(KEY, build.program, build)
-        assert build.calls == calls
-        assert build.program.read_bytes() == build.content
-    assert cache.kept() == []
-    assert cache.clear() == []
+        assert (build.calls, build.program.read_bytes()) == (calls, build.content)
+    assert (cache.kept(), cache.clear()) == ([], [])

@@ -65,8 +65,7 @@ def test_the_same_bytes(
     repeats = options.get("repeats", 1)
     expected = result_bytes(tmp_path / "alone.nc", network, images, "numpy", repeats=repeats)
     backend = Backend("numpy", chunk=options["chunk"], workers=threads)
-    actual = result_bytes(tmp_path / "r.nc", network, images, backend, repeats=repeats)
-    assert actual == expected
+    assert result_bytes(tmp_path / "r.nc", network, images, backend, repeats=repeats) == expected
     assert get_device() is device  # workers let go of their builds
     assert module._Bench.name is None
 

@@ -182,8 +182,7 @@ def test_one_value_or_one_for_each_neuron() -> None:
         # Each neuron's part of what they have in common.
         assert float(each[name].sum()) == pytest.approx(float(shared[name]), rel=1e-9)
         assert len(set(each[name].tolist())) > 1
-    stored = own.to_network().weights["first.tau"]
-    np.testing.assert_array_equal(stored, np.full(4, 0.02))
+    np.testing.assert_array_equal(own.to_network().weights["first.tau"], np.full(4, 0.02))
 
 
 def test_refused_numbers_of_steps() -> None:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from functools import cache
 from typing import Any
 
+import mirrors
 import pytest
 import torch
-from builders import COBA, LEAKY, SCHEDULES, conv, dense, described, model, multiplied
+from builders import COBA, LEAKY, SCHEDULES, dense, model
 from mirrors import KEY, SPIKING, Loss, check_slopes, drive_of, firing, mirror_of, two_recurrent
-from mirrors import described as described_model
 
 from bioae.equations import load_neuron
 from bioae.networks import Network
@@ -36,8 +36,7 @@ def case(name: str, schedule: str) -> Network:
     own = {"recurrent": True, "gain": 1.0}
     layers = [dense("first", 4, **own), dense("last", shape=[1, 1, 3], **own)]
     steps = 40 if load_neuron(name).dt else 12
-    config = described_model(name, schedule, layers=layers, steps=steps)
-    return firing(config, recurrent=False)
+    return firing(mirrors.described(name, schedule, layers=layers, steps=steps), recurrent=False)
 
 
 def check_model(name: str, way: int, *, jointly: bool) -> None:
@@ -85,15 +84,7 @@ def test_convolutions_biases_and_starts(schedule: str) -> None:
 @pytest.mark.parametrize("schedule", SCHEDULES)
 def test_delays_and_signs(schedule: str) -> None:
     fast = {**COBA, "parameters": {**COBA["parameters"], "tau": "5*ms"}}
-    delays = {"delay": ["0*ms", "2*ms"], "recurrent_delay": ["0*ms", "3*ms"]}
-    config = described(
-        conv("first", 2, 2, recurrent=True, **delays),
-        dense("last", shape=[1, 3, 2], delay="1*ms", recurrent=True, recurrent_delay="2*ms"),
-        input_shape=[1, 3, 2], steps=9, schedule=schedule, neuron="coba", neurons={"coba": fast},
-        decoder={"kind": "mean"},
-    )  # fmt: skip
-    drawn = multiplied(Network.initialise(config, seed=2), 1.5)
-    mirror = mirror_of(drawn, derivative=Gaussian(sigma=0.5))
+    mirror = mirror_of(mirrors.delayed(schedule, fast), derivative=Gaussian(sigma=0.5))
     check_slopes(mirror)
     for name, values in mirror.weights.items():
         assert values.grad is not None

@@ -207,8 +207,7 @@ def oracle(drive: Tensor, theta: float, schedule: str) -> tuple[Tensor, Tensor]:
 
     u = cumulative = torch.zeros(drive.shape[1:], dtype=drive.dtype)
     spikes, potentials = [], []
-    silence = torch.zeros_like(drive[:1])
-    steps = drive if schedule == "paper" else torch.cat([drive, silence])
+    steps = drive if schedule == "paper" else torch.cat([drive, torch.zeros_like(drive[:1])])
     for step, current in enumerate(steps):
         if schedule == "brian2":
             u, cumulative = bend(u, DECAY * u), bend(cumulative, DECAY * cumulative)

@@ -68,8 +68,7 @@ def test_every_step_is_the_papers(backend: Any) -> None:
     u, w, s = loop(network, data.as_float())
     assert 0.02 < s.mean() < 0.5
     record = ("u", "w")
-    result = simulate(network, data, Backend(backend, record=record))
-    layer = result["layers/hidden"]
+    layer = simulate(network, data, Backend(backend, record=record))["layers/hidden"]
     spikes = np.zeros_like(s)
     step = np.rint(layer["spike_time_ms"].to_numpy()).astype(int)
     spikes[step, layer["spike_example"].to_numpy(), layer["spike_neuron"].to_numpy()] = 1

@@ -123,8 +123,7 @@ def test_errors_fall_in_proportion_to_the_step(
     several = errors(CASES[model].refractory(refractory), STEPS, recurrent=recurrent)
     found = [next(several) for _ in range(100)]
     assert sum(each.spikes for each in found) >= 200
-    medians = np.median([each.relative for each in found], axis=0)
-    assert 0.8 <= order(STEPS, medians) <= 1.2
+    assert 0.8 <= order(STEPS, np.median([each.relative for each in found], axis=0)) <= 1.2
 
 
 @pytest.mark.parametrize(

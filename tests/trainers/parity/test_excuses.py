@@ -57,8 +57,7 @@ def test_a_comparison_is_undecided_within_units_in_the_last_place(sign: int, siz
     ],
 )  # fmt: skip
 def test_a_compound_condition_may_be_undecided(condition: str, expected: bool) -> None:
-    found = open_at(condition, v=1.0 + ULP, w=2.0, u=True, not_refractory=False)
-    assert found == expected
+    assert open_at(condition, v=1.0 + ULP, w=2.0, u=True, not_refractory=False) == expected
 
 
 class Counted:

@@ -205,5 +205,4 @@ def test_an_interval_is_a_multiple_of_the_time_step(dt: str) -> None:
     network, _ = parity_network(model(INTERVAL), **SMALL, seed=0)
     with refused(ModelError, where="mine.toml, run_every"):
         Network(network.config.varied(dt=dt), network.weights)
-    finer = Network(network.config.varied(dt="0.1*ms"), network.weights)
-    assert finer.config.dt_seconds == 1e-4
+    assert Network(network.config.varied(dt="0.1*ms"), network.weights).config.dt_seconds == 1e-4

@@ -41,8 +41,7 @@ def learner(rule: str = "constant", schedule: str = "brian2", **changes: Any) ->
 
 
 def held(rule: str, examples: int = 6) -> dict[str, Any]:
-    numbers = named_stream(4, "held").random(examples)
-    return dict.fromkeys(load_synapse(rule).held, numbers)
+    return dict.fromkeys(load_synapse(rule).held, named_stream(4, "held").random(examples))
 
 
 def without_products(block: Block) -> Change | None:
@@ -94,8 +93,7 @@ def test_the_state_of_an_optimiser_continues_another_call() -> None:
     forgotten = learn(first.network, signals(4)[2:], "torch", **options)
     for name, weights in whole.network.weights.items():
         np.testing.assert_array_equal(weights, second.network.weights[name])
-        changed = (weights != forgotten.network.weights[name]).any()
-        assert changed == name.startswith("hidden")
+        assert (weights != forgotten.network.weights[name]).any() == name.startswith("hidden")
 
 
 @pytest.mark.parametrize(

@@ -309,8 +309,7 @@ def test_feedback_names_the_interval_and_needs_no_target() -> None:
     other = changed("outer", "feedback", "L", to="b*error_post*every/ms")
     found = learn(other, signals(), "numpy").network.weights["hidden.weight"]
     np.testing.assert_allclose(found, plain, atol=1e-5)
-    unread = changed("outer", "post", "equations", to="error = v : 1")
-    learn(unread, signals(), "numpy")
+    learn(changed("outer", "post", "equations", to="error = v : 1"), signals(), "numpy")
 
 
 @pytest.mark.medium
@@ -359,7 +358,6 @@ def test_learning_starts_in_the_step_of_its_time() -> None:
 
 @pytest.mark.medium
 def test_large_potentials_do_not_overflow() -> None:
-    start = start_of()
-    large = start.with_weights({"output.weight": np.full((OUTPUTS, HIDDEN), 9.0)})
+    large = start_of().with_weights({"output.weight": np.full((OUTPUTS, HIDDEN), 9.0)})
     learned = learn(large, signals(), Backend("numpy", dtype="float32")).network.weights
     assert np.isfinite(learned["output.weight"]).all()

@@ -8,17 +8,8 @@ from typing import Any
 
 import brian2 as b2
 import numpy as np
+import plastic_networks as plastic
 import pytest
-from plastic_networks import (
-    HIDDEN,
-    INPUTS,
-    check_equal,
-    custom,
-    equal_weights,
-    network,
-    signals,
-    with_rules,
-)  # fmt: skip
 from refusals import refused
 
 import bioae
@@ -58,8 +49,8 @@ CHANCE: dict[str, Any] = {
 ARRAYS = {
     f"{weights}_{name}": shape
     for weights, (targets, sources) in {
-        "hidden.weight": (HIDDEN, INPUTS), "hidden.recurrent": (HIDDEN, HIDDEN),
-        "output.weight": (5, HIDDEN),
+        "hidden.weight": (plastic.HIDDEN, plastic.INPUTS), "output.weight": (5, plastic.HIDDEN),
+        "hidden.recurrent": (plastic.HIDDEN, plastic.HIDDEN),
     }.items()
     for name, shape in {"x_pre": (sources,), "y_post": (targets,), "c": (targets, sources)}.items()
 }  # fmt: skip
@@ -67,13 +58,13 @@ ARRAYS = {
 
 def learner(changes: dict[str, Any], schedule: str = "brian2") -> Network:
     """Return a network all of whose pathways but one learn by a rule with other keys."""
-    return with_rules(network(schedule), "mine", "mine", "mine", mine=changes)
+    return plastic.with_rules(plastic.network(schedule), "mine", "mine", "mine", mine=changes)
 
 
 def check(one: Learned, other: Learned, start: Network) -> None:
     """Check that two networks are equal, and remember what they learned."""
-    check_equal(one, other, start)
-    equal_weights(one.network.weights, other.network.weights)
+    plastic.check_equal(one, other, start)
+    plastic.equal_weights(one.network.weights, other.network.weights)
     for name, values in one.network.weights.items():
         if name in ARRAYS:
             assert values.shape == ARRAYS[name]
@@ -85,7 +76,7 @@ def check(one: Learned, other: Learned, start: Network) -> None:
 @pytest.mark.parametrize("schedule", ["brian2", "paper"])
 def test_the_mirror_remembers_and_draws_alike(schedule: str, changes: dict[str, Any]) -> None:
     start = learner(changes, schedule)
-    brian, mirror = (learn(start, signals(), each, seed=5) for each in ("numpy", "torch"))
+    brian, mirror = (learn(start, plastic.signals(), each, seed=5) for each in ("numpy", "torch"))
     check(brian, mirror, start)
     assert (changes is MEMORY) == (brian.network.weights.keys() >= ARRAYS.keys())
 
@@ -95,8 +86,8 @@ def test_the_mirror_remembers_and_draws_alike(schedule: str, changes: dict[str, 
 def test_targets_remember_and_draw_in_chunks_of_any_size(target: Any) -> None:
     chance = {"regularly": "w = clip(w + 0.01*rand(), 0, 1)"}
     start = learner({**MEMORY, "synapse": MEMORY["synapse"] | chance})
-    whole = learn(start, signals(), "numpy", seed=5)
-    check(whole, learn(start, signals(), Backend(target, chunk=3), seed=5), start)
+    whole = learn(start, plastic.signals(), "numpy", seed=5)
+    check(whole, learn(start, plastic.signals(), Backend(target, chunk=3), seed=5), start)
 
 
 @pytest.mark.medium
@@ -104,13 +95,13 @@ def test_learning_goes_on_where_it_ended(tmp_path: Path, monkeypatch: pytest.Mon
     """From a stored network, and in the objects of Brian2."""
     monkeypatch.setitem(b2.prefs, "codegen.target", "numpy")
     start = learner(MEMORY, "paper")
-    whole = learn(start, signals(), "numpy").network.weights
-    bioae.save(learn(start, signals()[:3], "numpy").network, tmp_path / "half")
+    whole = learn(start, plastic.signals(), "numpy").network.weights
+    bioae.save(learn(start, plastic.signals()[:3], "numpy").network, tmp_path / "half")
     half = bioae.load(tmp_path / "half").network
     assert "mine" in half.config.synapses
-    equal_weights(learn(half, signals()[3:], "torch").network.weights, whole)
+    plastic.equal_weights(learn(half, plastic.signals()[3:], "torch").network.weights, whole)
     built = build(half, 1, learning=True)
-    built.present(signals()[3:])
+    built.present(plastic.signals()[3:])
     built.run()
     for name, pathway in built.plastic.items():
         for variable, values in pathway.learned.items():
@@ -124,7 +115,7 @@ def test_learning_goes_on_where_it_ended(tmp_path: Path, monkeypatch: pytest.Mon
 def test_a_trace_that_persists_decays_over_presentations() -> None:
     """Two presentations without a spike of the source: its trace decays as one exponential."""
     start = learner(MEMORY)
-    silent = signals(2)
+    silent = plastic.signals(2)
     silent = Data.of_signals(0 * silent.as_float(), labels=silent.labels)
     after = learn(start, silent, "torch").network.weights
     steps = 2 * start.config.steps  # of the input, which has no lead-in
@@ -136,13 +127,13 @@ def test_a_trace_that_persists_decays_over_presentations() -> None:
 def test_random_numbers_are_those_of_the_synapse_the_step_and_the_example() -> None:
     rule = {"pre": None, "parameters": {}, "synapse": {"regularly": "w = rand()", "every": "40*ms"}}
     start = learner(rule)
-    data = replace(signals(2), indices=np.array([4, 9]))
+    data = replace(plastic.signals(2), indices=np.array([4, 9]))
     after = learn(start, data, "torch", seed=7).network.weights
     numbers = draw(
         "uniform", Key(7, [9]), step=start.config.steps - 2, call=0,
-        population=pathway_number(2), count=HIDDEN * INPUTS,
+        population=pathway_number(2), count=plastic.HIDDEN * plastic.INPUTS,
     )  # fmt: skip
-    expected = np.rint(numbers.reshape(INPUTS, HIDDEN).T * 2**24) / 2**24
+    expected = np.rint(numbers.reshape(plastic.INPUTS, plastic.HIDDEN).T * 2**24) / 2**24
     np.testing.assert_array_equal(after["hidden.weight"], expected)
 
 
@@ -170,8 +161,8 @@ BOOLEAN: dict[str, Any] = {
 )
 def test_exchanges_and_conditions_are_the_same(target: Any, changes: dict[str, Any]) -> None:
     start = learner(changes)
-    one, other = learn(start, signals(), target), learn(start, signals(), "torch")
-    equal_weights(one.network.weights, other.network.weights)
+    one, other = learn(start, plastic.signals(), target), learn(start, plastic.signals(), "torch")
+    plastic.equal_weights(one.network.weights, other.network.weights)
     assert (one.network.weights["hidden.weight"] != start.weights["hidden.weight"]).mean() > 0.2
     if changes is EXCHANGE:
         c, d = (one.network.weights[f"hidden.weight_{name}"] for name in "cd")
@@ -185,4 +176,4 @@ def test_exchanges_and_conditions_are_the_same(target: Any, changes: dict[str, A
 )
 def test_what_cannot_persist_is_refused(names: list[str], name: str) -> None:
     with refused(ModelError, name):
-        lower_synapse(custom(persistent=names))
+        lower_synapse(plastic.custom(persistent=names))

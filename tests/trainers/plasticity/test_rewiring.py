@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from plastic_networks import HIDDEN, custom, equal_weights, network, signals, with_rules
 from refusals import refused
+from stopping import at_presentation
 
 import bioae
 from bioae import learn
@@ -19,7 +20,6 @@ from bioae.equations.synapses.lowering import lower_synapse
 from bioae.errors import ModelError, NetworkError
 from bioae.networks import Network
 from bioae.networks.structure import rewired
-from bioae.runs import Report
 from bioae.simulation import Backend, Learned
 
 STRUCTURE: dict[str, Any] = {
@@ -53,11 +53,9 @@ def learner(schedule: str = "brian2", **changes: Any) -> Network:
 
 def moved(start: Network, learned: Learned) -> dict[str, int]:
     """Return how many connections have come, by the name of the weights."""
+    before, after = start.weights, learned.network.weights
     arrays = {name: f"{name}_connected" for name in CONNECTIONS}
-    return {
-        name: int((learned.network.weights[array] > start.weights[array]).sum())
-        for name, array in arrays.items()
-    }
+    return {name: int((after[each] > before[each]).sum()) for name, each in arrays.items()}
 
 
 def check(one: Learned, other: Learned, start: Network) -> None:
@@ -130,8 +128,7 @@ def test_the_weakest_connections_make_way_for_random_ones() -> None:
         before, after = start.weights[array] == 1, weights[array] == 1
         layer = start.config.placed[name.startswith("output")]
         free = layer.potential_connections(name).sum(1) - before.sum(1)
-        left = np.minimum(before.sum(1), free)
-        np.testing.assert_array_equal((after & ~before).sum(1), left)
+        np.testing.assert_array_equal((after & ~before).sum(1), np.minimum(before.sum(1), free))
         # Within the layer there is no choice: the other four of eight take their place.
         assert (weights[array] != other[array]).any() == (name != "hidden.recurrent")
         for each in (name, array):
@@ -154,8 +151,7 @@ def test_periods_go_on_from_earlier_calls(tmp_path: Path) -> None:
     bioae.save(learn(start, signals(6)[:3], "torch").network, tmp_path / "half")
     stored = bioae.load(tmp_path / "half").network
     equal_weights(learn(stored, signals(6)[3:], "torch").network.weights, whole)
-    simulated = bioae.simulate(stored, signals(2), "numpy")
-    assert simulated["layers/hidden"]["spike_count"].sum() > 0
+    assert bioae.simulate(stored, signals(2), "numpy")["layers/hidden"]["spike_count"].sum() > 0
 
 
 @pytest.mark.medium
@@ -204,12 +200,8 @@ def test_a_run_goes_on_in_the_period_in_which_it_stopped(tmp_path: Path) -> None
     assert not np.array(exchanged)[~due].any()
     assert (np.array(exchanged)[due] > 0).sum() > 2
 
-    def stop(report: Report) -> None:
-        if report.done == 15:
-            raise KeyboardInterrupt
-
     with pytest.raises(KeyboardInterrupt):
-        bioae.train(tables, out=tmp_path / "parts", progress=stop)
+        bioae.train(tables, out=tmp_path / "parts", progress=at_presentation(15, KeyboardInterrupt))
     parts = bioae.train(tables, out=tmp_path / "parts", resume=True)
     assert [row["new_connections"]["hidden.weight"] for row in parts.records] == exchanged
     equal_weights(whole.network.weights, parts.network.weights)

@@ -10,11 +10,11 @@ import pytest
 import torch
 from refusals import refused
 from small_run import NETWORK, images
+from stopping import at_presentation
 
 from bioae import load, simulate
 from bioae.errors import NetworkError, OutputError
 from bioae.networks import Network, NetworkConfig
-from bioae.runs import Report
 from bioae.trainers import adapt
 from bioae.trainers.training import trials
 from bioae.trainers.training.adapting import _thresholds
@@ -65,15 +65,13 @@ def test_counts_are_matched_and_then_weights_are_trained(former: Network, tmp_pa
 
 @pytest.mark.medium
 def test_an_interrupted_adaptation_is_resumed(former: Network, tmp_path: Path) -> None:
-    def interrupt(report: Report) -> None:
-        if report.done >= 32:
-            raise KeyboardInterrupt
-
     arguments = (former.with_neuron("cuba"), former, DATA)
     whole = adapt(*arguments, presentations=64)
     out = tmp_path / "run"
     with pytest.raises(KeyboardInterrupt):
-        adapt(*arguments, presentations=64, out=out, progress=interrupt)
+        adapt(
+            *arguments, presentations=64, out=out, progress=at_presentation(32, KeyboardInterrupt)
+        )
     with refused(OutputError, where=out):
         adapt(former.with_neuron("lif"), former, DATA, presentations=64, out=out, resume=True)
     for settings in ("c.toml", {"data": {}}, {"training": 5}, {"training": {"truncate": 3}}):
@@ -86,8 +84,7 @@ def test_an_interrupted_adaptation_is_resumed(former: Network, tmp_path: Path) -
 def test_thresholds_within_bounds_may_be_trained(former: Network) -> None:
     assert _thresholds(former.with_neuron("adex")) == ["Delta_T", "V_T"]  # in a folded constant
     lif = former.with_neuron("lif_subtract", calibrate="none")
-    assert _thresholds(lif) == ["theta"]
-    assert _thresholds(lif.with_parameters({"theta": "20"})) == []
+    assert (_thresholds(lif), _thresholds(lif.with_parameters({"theta": "20"}))) == (["theta"], [])
     settings = {"training": {"trainable": ["theta"], "derivative": "arctan", "select": "last"}}
     run = adapt(lif, former, DATA, presentations=80, settings=settings)
     assert run.network.weights["hidden.theta"] != 1

@@ -63,8 +63,7 @@ def test_a_network_that_training_made_worse_is_an_obstacle(former: float, warned
     problem = small_run.problem(small_run.config(derivative="membrane", trainable=[]))
     record = {"validation_sum_squared_error": 2.0, "loss": 2.0}
     summary = {**record, "test_sum_squared_error": 2.0, "test_layers": {}}
-    before = {"validation_sum_squared_error": former}
-    end = assess_end(problem, None, [record], summary, before)
+    end = assess_end(problem, None, [record], summary, {"validation_sum_squared_error": former})
     assert end.worsened is warned
     assert (end.obstacle is not None) is warned
     expected = 'learning_rate = 5e-05 in [training], or derivative = "arctan" in [training]'

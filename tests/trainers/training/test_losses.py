@@ -23,8 +23,7 @@ from bioae.trainers.training.problem import LayerTally, on_grid
 
 
 def drawn(*shape: int, seed: int = 0) -> torch.Tensor:
-    generator = torch.Generator().manual_seed(seed)
-    return torch.rand(*shape, generator=generator, dtype=torch.float64)
+    return torch.rand(*shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
 
 
 def test_against_scikit_learn() -> None:
@@ -41,8 +40,7 @@ def test_against_scikit_learn() -> None:
 
 def test_losses_of_classes() -> None:
     outputs, labels = 4 * drawn(6, 3), torch.tensor([0, 2, 1, 1, 0, 2])
-    shares = outputs.softmax(1)
-    expected = metrics.log_loss(labels, shares)
+    expected = metrics.log_loss(labels, outputs.softmax(1))
     assert loss_function("cross_entropy")(outputs, labels).item() == pytest.approx(expected)
     one_hot = torch.eye(3, dtype=torch.float64)[labels]
     for name in ("sum_squared_error", "mean_squared_error"):
@@ -75,12 +73,8 @@ def test_scores_of_classes() -> None:
     found = evaluate_scores(Classification(classes=4), in_batches(outputs, labels))
     expected = metrics.accuracy_score(labels.numpy(), outputs.numpy().argmax(1))
     assert 0 < expected < 1
-    assert found == {
-        "accuracy": pytest.approx(expected),
-        "cross_entropy": pytest.approx(
-            metrics.log_loss(labels.numpy(), outputs.softmax(1).numpy())
-        ),
-    }
+    entropy = metrics.log_loss(labels.numpy(), outputs.softmax(1).numpy())
+    assert found == pytest.approx({"accuracy": expected, "cross_entropy": entropy})
 
 
 @pytest.mark.parametrize(

@@ -101,8 +101,7 @@ def test_an_operation_is_named_as_the_model_has_it(case: tuple[dict[str, Any], s
 @pytest.mark.medium
 def test_a_compiled_step_is_explained_by_the_uncompiled_one(tmp_path: Path) -> None:
     (changes, _, _, hint), *_ = CASES
-    configuration = config(changes, compile=True)
-    problem = small_run.problem(configuration)
+    problem = small_run.problem(config(changes, compile=True))
     mirror = mirror_of(
         problem.mirror.network, derivative=FastSigmoid(), potentials="last", compile=True
     )

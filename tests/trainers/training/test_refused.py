@@ -94,8 +94,7 @@ def data(tmp_path: Path) -> Path:
 
 
 def tables(**settings: Any) -> dict[str, Any]:
-    network = {"input_shape": [1, SIDE, SIDE], "steps": 5, "layers": LAYERS}
-    return {"network": network} | settings
+    return {"network": {"input_shape": [1, SIDE, SIDE], "steps": 5, "layers": LAYERS}} | settings
 
 
 @pytest.mark.parametrize(("settings", "names"), [(row[0], row[1:]) for row in TABLES])

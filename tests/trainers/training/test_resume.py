@@ -18,10 +18,10 @@ import small_run
 import torch
 from refusals import refused
 from safetensors.numpy import save_file
+from stopping import StoppedError, at_presentation
 from torch import Tensor
 
 from bioae.errors import ArtefactError, DataError, NetworkError, OutputError
-from bioae.runs import Report
 from bioae.runs import checkpoint as checkpoints
 from bioae.runs.folder import CHECKPOINT, CONFIG, METRICS, TEST
 from bioae.trainers.mirror import NetworkMirror
@@ -64,12 +64,6 @@ OPTIONS: dict[str, dict[str, Any]] = {
     },
 }  # fmt: skip
 
-Outcome = tuple[dict[str, bytes], list[str], bytes]
-
-
-class StoppedError(Exception):
-    """A run ends without a chance to save."""
-
 
 def position(out: Path) -> tuple[int, int]:
     """Return the finished epochs and batches of a checkpoint."""
@@ -77,21 +71,13 @@ def position(out: Path) -> tuple[int, int]:
     return stored.position["epoch"], stored.position["batch"]
 
 
-def outcome(out: Path) -> Outcome:
+def outcome(out: Path) -> tuple[dict[str, bytes], list[str], bytes]:
     """Return the arrays, the metrics without the times taken, and the test metrics."""
     _, arrays = checkpoints.load(out / CHECKPOINT)
     epochs = [json.loads(line) for line in (out / METRICS).read_text().splitlines()]
     assert all(time > 0 for epoch in epochs for time in (epoch.pop(name) for name in TIMES))
     lines = [json.dumps(epoch) for epoch in epochs]
     return {n: each.tobytes() for n, each in arrays.items()}, lines, (out / TEST).read_bytes()
-
-
-def stop_at(presentations: int, error: type[BaseException]) -> Callable[[Report], None]:
-    def stop(report: Report) -> None:
-        if report.done == presentations:
-            raise error
-
-    return stop
 
 
 @pytest.fixture(scope="module")
@@ -131,9 +117,8 @@ def test_stopped_twice_and_resumed(runs: dict[str, Path], tmp_path: Path, name: 
     problem = problem_of(name)
     second = 20 + (10 if "stages" in OPTIONS[name] else 12)
     for resume, at in ((False, 18), (True, second)):
-        stop = stop_at(at, StoppedError)
         with pytest.raises(StoppedError):  # within the first epoch, and in the second
-            small_run.fit(problem_of(name), tmp_path, resume=resume, progress=stop)
+            small_run.fit(problem_of(name), tmp_path, resume=resume, progress=at_presentation(at))
     result = small_run.fit(problem, tmp_path, resume=True)
     assert outcome(tmp_path) == outcome(runs[name])
     if name == "best":
@@ -208,8 +193,7 @@ def test_half_written_metrics_are_replaced(runs: dict[str, Path], tmp_path: Path
 
 def test_more_epochs_continue_a_finished_run(runs: dict[str, Path], tmp_path: Path) -> None:
     small_run.fit(problem_of("best", epochs=3), tmp_path)
-    longer = small_run.fit(problem_of("best"), tmp_path, resume=True)
-    assert longer.summary["epoch"] == 3
+    assert small_run.fit(problem_of("best"), tmp_path, resume=True).summary["epoch"] == 3
     assert outcome(tmp_path) == outcome(runs["best"])
     assert "epochs = 4" in (tmp_path / CONFIG).read_text()
     with refused(NetworkError, expected="training.epochs of at least 4", found="2"):
@@ -255,8 +239,7 @@ def test_changed_data_are_refused_by_their_part(runs: dict[str, Path]) -> None:
 
 def test_nothing_to_resume(tmp_path: Path) -> None:
     begun = small_run.fit(problem_of(), tmp_path / "new", resume=True)
-    whole = small_run.fit(problem_of())
-    assert begun.network.sha256 == whole.network.sha256
+    assert begun.network.sha256 == small_run.fit(problem_of()).network.sha256
     with refused(ArtefactError, where="resume"):
         small_run.fit(problem_of(), resume=True)
 
@@ -283,10 +266,6 @@ def test_a_damaged_checkpoint_is_refused(runs: dict[str, Path], tmp_path: Path) 
 
 def without(prefix: str) -> Callable[[str, Any], Any]:
     return lambda name, array: None if name.startswith(prefix) else array
-
-
-def changed(key: str, change: Callable[[Any], Any]) -> Callable[[str, Any], Any]:
-    return lambda name, array: change(array) if name == key else array
 
 
 @pytest.mark.parametrize(

@@ -26,8 +26,7 @@ from bioae.trainers.training.descent import evaluate
 
 
 def numbered(count: int, classes: int | None) -> Data:
-    generator = np.random.default_rng(count)
-    labels = None if classes is None else generator.integers(0, classes, count)
+    labels = None if classes is None else np.random.default_rng(count).integers(0, classes, count)
     return Data.of_images(np.zeros((count, 1, 2, 2), np.uint8), labels=labels, name="n")
 
 
@@ -54,8 +53,7 @@ def test_a_split_shares_images(count: int, part: float, classes: int | None, see
     assert len(held) == size
     assert sorted([*train.indices, *held.indices]) == list(range(count))
     assert list(train.indices) == sorted(train.indices)
-    again = held_out(images, size, seed)[1]
-    assert np.array_equal(held.indices, again.indices)
+    assert np.array_equal(held.indices, held_out(images, size, seed)[1].indices)
     if images.labels is not None and held.labels is not None:
         number = int(images.labels.max()) + 1
         expected = np.bincount(images.labels, minlength=number) * size / count

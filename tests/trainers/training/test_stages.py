@@ -103,8 +103,7 @@ def test_stages_without_changes_are_one_run(tmp_path: Path) -> None:
 
 def test_a_stage_has_its_rate_and_batches() -> None:
     stages = [{"epochs": 1, "batch_size": 10, "learning_rate": 1e-3}, {"epochs": 2}]
-    found = rates(stages=stages, learning_rate=1e-4)
-    assert found == [[1e-3] * 2, [1e-4] * 4, [1e-4] * 4]
+    assert rates(stages=stages, learning_rate=1e-4) == [[1e-3] * 2, [1e-4] * 4, [1e-4] * 4]
 
 
 def test_schedules_of_the_run_and_of_a_stage() -> None:
@@ -162,8 +161,7 @@ def test_the_optimiser_continues() -> None:
     stages = [{"epochs": 1, "batch_size": 10}, {"epochs": 1}]
     run = GradientTrainer(small_run.problem(small_run.config(batch_size=5, stages=stages)))
     list(run.train())
-    state = run.optimiser.state[run.weights["hidden.weight"]]
-    assert state["step"].item() == 2 + 4
+    assert run.optimiser.state[run.weights["hidden.weight"]]["step"].item() == 2 + 4
 
 
 def test_an_interrupt_leaves_no_weight_changed(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -201,8 +199,7 @@ def test_the_average_is_evaluated_and_kept(tmp_path: Path) -> None:
     """It runs over stages, and training goes on from the weights themselves."""
     stages = [{"epochs": 1, "batch_size": 10}, {"epochs": 1}]
     options = {"stages": stages, "learning_rate": 0.05, "select": "last"}
-    plain = small_run.problem(small_run.config(**options))
-    run = GradientTrainer(plain)
+    run = GradientTrainer(small_run.problem(small_run.config(**options)))
     seen = [run.weights["hidden.weight"].detach().double().clone() for _ in run.train()]
     averaged = small_run.problem(small_run.config(**options, average=0.5))
     history = small_run.fit(averaged, tmp_path / "averaged").records

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from builders import dense
 from refusals import refused
+from stopping import StoppedError, at_presentation
 
 import bioae
 from bioae.analysis import differing_spikes
@@ -16,7 +17,6 @@ from bioae.datasets import Data
 from bioae.errors import NetworkError
 from bioae.networks import Network
 from bioae.random import stream
-from bioae.runs import Report
 from bioae.trainers.training.config import TrainingConfig
 
 BOUNDS = {"first.weight": ["0*ms", "6*ms"], "first": {"recurrent": ["1*ms", "4*ms"]}}
@@ -90,16 +90,9 @@ def test_brian2_fires_the_same_spikes(straight: Any, target: Any) -> None:
 
 @pytest.mark.medium
 def test_a_run_that_was_stopped_gives_the_same(straight: Any, tmp_path: Path) -> None:
-    class StoppedError(Exception):
-        pass
-
-    def stop(report: Report) -> None:
-        if report.done == 24:
-            raise StoppedError
-
     tables = {**TABLES, "training": {**TABLES["training"], "checkpoint_seconds": 0}}
     with pytest.raises(StoppedError):
-        bioae.train(tables, trains(), test=trains(12), out=tmp_path, progress=stop)
+        bioae.train(tables, trains(), test=trains(12), out=tmp_path, progress=at_presentation(24))
     resumed = bioae.train(tables, trains(), test=trains(12), out=tmp_path, resume=True)
     assert resumed.network.sha256 == straight.network.sha256
     assert bioae.load(tmp_path / "model").network.sha256 == straight.network.sha256

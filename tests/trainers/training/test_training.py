@@ -139,8 +139,7 @@ def test_the_stored_errors_recover_within_the_bound() -> None:
 
 
 def test_a_small_network_recovers(tmp_path: Path) -> None:
-    first = tuning(NETWORK, epochs=6, learning_rate=4e-3)
-    trained = bioae.train(first, out=tmp_path / "first")
+    trained = bioae.train(tuning(NETWORK, epochs=6, learning_rate=4e-3), out=tmp_path / "first")
     before = trained.records[-1]["validation_sum_squared_error"]
     init = {"model": str(trained.model), "neuron": "adex"}
     second = tuning(epochs=2, learning_rate=1e-2, init={**init, "calibrate": "none"})
@@ -163,8 +162,7 @@ def test_a_small_network_recovers(tmp_path: Path) -> None:
 def test_a_run_is_resumed_without_the_file_of_its_neuron(tmp_path: Path) -> None:
     path, out = tmp_path / "mine.toml", tmp_path / "run"
     path.write_text(load_neuron("lif").to_toml(), encoding="utf-8")
-    once = tuning({**NETWORK, "neuron": str(path)}, train=80, epochs=1)
-    bioae.train(once, out=out)
+    bioae.train(tuning({**NETWORK, "neuron": str(path)}, train=80, epochs=1), out=out)
     path.unlink()
     more = {"training": {"epochs": 2}}
     assert len(bioae.train(out / "config.toml", settings=more, out=out, resume=True).records) == 2

@@ -189,8 +189,7 @@ def test_frozen_and_other_layers_have_no_noise(tmp_path: Path, accumulate: bool)
     )
     problem = small_run.problem(config)
     before = {n: w.detach().clone() for n, w in problem.mirror.weights.items()}
-    run = GradientTrainer(problem)
-    problem.stages[0].let_train(run.weights, problem.parameters)
+    problem.stages[0].let_train(GradientTrainer(problem).weights, problem.parameters)
     variability = config.training.variability
     assert variability is not None
     with in_place_of(*varied(problem.connections, variability, seed=0, epoch=0, batch=0)):

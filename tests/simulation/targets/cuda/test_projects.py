@@ -80,8 +80,7 @@ def test_every_pathway_of_the_demo_has_its_kernels(tmp_path: Path) -> None:
     for placed in network.config.placed:
         for kernel in ("_pack", "_run_kernel", "_arrive"):
             name = f"{kernel}_{placed.name}__weight_codeobject"
-            assert code.count(f"__global__ void {name}(") == 1
-            assert code.count(f"{name}<<<") == 1
+            assert (code.count(f"__global__ void {name}("), code.count(f"{name}<<<")) == (1, 1)
     assert "%" not in "".join(line for line in code.splitlines() if line.strip().startswith("%"))
     makefile = (tmp_path / "makefile").read_text()
     assert "-use_fast_math" not in makefile

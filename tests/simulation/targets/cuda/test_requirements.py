@@ -94,8 +94,7 @@ def test_what_is_missing_is_named(case: str, machine: Machine) -> None:
 def test_complete_machine(machine: Machine) -> None:
     machine.gpu('#!/bin/sh\ncase "$*" in *--id=3) echo 8.6;; *) echo 9.0; esac')
     assert check_target("cuda_standalone") == "cuda_standalone"
-    assert Toolkit.find() == Toolkit(machine.toolkit)
-    assert Toolkit(machine.toolkit).version == 12.4
+    assert (Toolkit.find(), Toolkit(machine.toolkit).version) == (Toolkit(machine.toolkit), 12.4)
     assert compute_capability() == 9.0
     machine.patch.setenv("CUDA_VISIBLE_DEVICES", "3,1")
     assert compute_capability() == 8.6

@@ -44,8 +44,7 @@ def sent(channels: int, *, density: float = 0.1, dtype: torch.dtype = torch.floa
     generator = torch.Generator().manual_seed(channels)
     shape = BATCH, channels, 8, 9
     fired = torch.rand(shape, generator=generator) < density
-    values = torch.randint(1, 4, shape, generator=generator)
-    return (fired * values).to(dtype).requires_grad_()
+    return (fired * torch.randint(1, 4, shape, generator=generator)).to(dtype).requires_grad_()
 
 
 def made(layer: Conv2d | ConvTranspose2d, emitted: Tensor) -> tuple[EventConnection, Tensor]:

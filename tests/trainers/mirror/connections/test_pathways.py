@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from builders import COBA, SCHEDULES, conv, dense, described, multiplied
-from mirrors import close, drive_of, learn, mirror_of, needs_compiler
+from builders import COBA, SCHEDULES, conv, dense, described
+from mirrors import close, delayed, drive_of, learn, mirror_of, needs_compiler
 from torch import Tensor
 
 from bioae.networks import Network, NetworkConfig
@@ -37,15 +37,8 @@ def test_the_input_follows_from_the_spikes(schedule: str) -> None:
 
     A neuron starts above its threshold: it fires before the first step that is recorded.
     """
-    delays = {"delay": ["0*ms", "2*ms"], "recurrent_delay": ["0*ms", "3*ms"]}
-    config = described(
-        conv("first", 2, 2, recurrent=True, **delays),
-        dense("last", shape=[1, 3, 2], delay="1*ms", recurrent=True, recurrent_delay="2*ms"),
-        input_shape=[1, 3, 2], steps=9, schedule=schedule, neuron="coba",
-        neurons={"coba": {**COBA, "initial": {"v": "4*int(i == 0)"}}}, decoder={"kind": "mean"},
-    )  # fmt: skip
-    mirror = mirror_of(multiplied(Network.initialise(config, seed=2), 1.5))
-    emitted = {"input": drive_of(config)}
+    mirror = mirror_of(delayed(schedule, {**COBA, "initial": {"v": "4*int(i == 0)"}}))
+    emitted = {"input": drive_of(mirror.config)}
     with torch.no_grad():
         activity = mirror(emitted["input"])
         for name, layer in mirror.layers.items():
@@ -105,8 +98,7 @@ def test_held_input_equals_separate_steps(
 @pytest.mark.parametrize("compiled", COMPILED)
 def test_a_leaky_potential_is_a_geometric_sum(compiled: bool) -> None:
     """U_T = w I (a + a^2 + ... + a^T), whatever the neurons of the layer do."""
-    layer = dense("only", shape=[1, 6, 6])
-    network = Network.initialise(constant(layers=[layer], latent="only"))
+    network = Network.initialise(constant(layers=[dense("only", shape=[1, 6, 6])], latent="only"))
     config = network.config
     drive, decay = shown(config), np.exp(-config.dt_seconds / 0.1)
     mirror = mirror_of(network, compile=compiled)
