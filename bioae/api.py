@@ -702,8 +702,9 @@ def fit(
     progress
         Called with the numbers of finished and of all stages; or whether to show a bar.
     options
-        ``known``: values by name of ``gain``, ``offset``, ``latency``, ``width`` or ``kalman_gain``,
-        which are then not free; ``weights``: of the losses of the spikes and of the voltage, (1, 1) by default;
+        ``known``: values by name of ``gain``, ``offset``, ``latency``, ``width`` or
+        ``kalman_gain``, which are then not free; ``weights``: of the losses of the spikes and of
+        the voltage, (1, 1) by default;
         ``voltage_noise``: the standard deviation of the voltage's noise, estimated by default;
         ``leave_out``: pairs of times that do not count; ``lapse``: the probability that an interval
         between spikes is one at random, as where a spike was missed, 0.01 by default;

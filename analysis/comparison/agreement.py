@@ -72,6 +72,7 @@ def check_comparable(a: xr.DataTree, b: xr.DataTree) -> None:
     b = result_of(b)
     for name in ("steps", "dt_ms"):
         _check_equal(name, a.attrs[name], b.attrs[name])
+    _check_equal("start_ms", *(tree.attrs.get("start_ms", 0.0) for tree in (a, b)))
     _check_same_examples_and_layers(a, b)
     sizes = [[layer_data(tree, name).sizes["neuron"] for name in layer_names(a)] for tree in (a, b)]
     _check_equal("layer sizes", *sizes)

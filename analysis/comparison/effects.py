@@ -96,7 +96,8 @@ def windows_note(a: xr.DataTree, b: xr.DataTree) -> dict[str, str]:
 
 def is_paired(a: xr.DataTree, b: xr.DataTree) -> bool | None:
     """Return False for different networks, else None: pairing depends on the layer."""
-    networks = {tree.attrs.get("network_sha256") for tree in (a, b)}
+    names = ("network_sha256", "recorded_sha256")
+    networks = {next((t.attrs[n] for n in names if n in t.attrs), None) for t in (a, b)}
     return None if len(networks) == 1 and None not in networks else False
 
 

@@ -156,7 +156,9 @@ def _time(results: Mapping[str, xr.DataTree], example: int) -> str:
     if all(map(is_recording, results.values())):
         return f"time in trial{number} (ms)" if number else "time (ms)"
     what = f"presentation{number}" if number else "the presentation"
-    return f"time since the start of {what} (ms)"
+    starts = sorted({float(each.attrs.get("start_ms", 0.0)) for each in results.values()})
+    since = "the start" if starts == [0.0] else " and ".join(f"{each:.10g} ms" for each in starts)
+    return f"time since {since} of {what} (ms)"
 
 
 def _delay(tree: xr.DataTree, layer: str) -> float:

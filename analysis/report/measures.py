@@ -163,8 +163,8 @@ class Measures:
             if "start_ms" in each:
                 stop_ms = each["start_ms"] + each["steps"] * each["dt_ms"]
                 sources.append(
-                    f"{name}: from {each['start_ms']:g} to {stop_ms:g} ms of each presentation. "
-                    "Outputs, other than those at each step, are of the whole one."
+                    f"{name}: from {each['start_ms']:.10g} to {stop_ms:.10g} ms of each example; "
+                    "outputs, other than those at each step, are of the whole one."
                 )
         return [*sources, *self.diverged, *self._left_out(), *self._not_compared()]
 

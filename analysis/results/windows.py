@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,9 @@ from bioae.checks import real
 from bioae.errors import ResultError
 from bioae.simulation.results.root import check_shape
 from bioae.simulation.results.tree import group_of, in_order
+
+#: Times differ from steps by rounding of at most this part of a step.
+_ROUNDING = 1e-4
 
 
 def time_slice(
@@ -35,7 +39,8 @@ def time_slice(
     -------
     xarray.DataTree
         The result, with or without repeats, in memory. Its attribute ``start_ms`` is the time in
-        the whole presentation at which it begins.
+        the whole presentation at which it begins, and ``recorded_sha256`` tells parts of one
+        recording from others.
 
     Raises
     ------
@@ -48,16 +53,25 @@ def time_slice(
     begin, end = (_step(name, ms, dt_ms, length) for name, ms in times.items())
     if begin >= end:
         raise ResultError(
-            "the window is empty", where="stop_ms", expected=f"more than {start_ms:g} ms",
-            found=f"{times['stop_ms']:g} ms",
+            "the window is empty", where="stop_ms", expected=f"more than {start_ms:.12g} ms",
+            found=f"{times['stop_ms']:.12g} ms",
         )  # fmt: skip
     root = tree.to_dataset(inherit=False)
-    before = float(root.attrs.get("start_ms", 0.0))
-    attrs = {**root.attrs, "steps": end - begin, "start_ms": before + begin * dt_ms}
+    attrs = {**root.attrs, "steps": end - begin}
+    if end - begin < length:
+        attrs["start_ms"] = float(root.attrs.get("start_ms", 0.0)) + begin * dt_ms
+    if "network_sha256" not in attrs:  # the neurons of parts of a recording are the same
+        attrs.setdefault("recorded_sha256", _hash(tree))
     nodes = {"/": root.isel(time=slice(begin, end), missing_dims="ignore").assign_attrs(attrs)}
     for name in tree["layers"].children:
         check_complete(data := group_of(tree, f"layers/{name}"), name)
         check_shape(data, f"layer {name!r}")
+        if data.sizes.get("time", length) != length:
+            raise ResultError(
+                "states were selected along time", where=f"layer {name!r}",
+                expected=f"{length} times", found=str(data.sizes["time"]),
+                hint="Call time_slice first, and select from its result",
+            )  # fmt: skip
         data = in_order(data, root)
         step = np.rint(data["spike_time_ms"].to_numpy() / dt_ms).astype(np.int64)
         inside = (step >= begin) & (step < end)
@@ -72,16 +86,26 @@ def time_slice(
     return xr.DataTree.from_dict(nodes).load()
 
 
+def _hash(tree: xr.DataTree) -> str:
+    """Return a number of the spikes of all layers, as text."""
+    hashed = hashlib.sha256()
+    for layer in tree["layers"].children.values():
+        for name in ("spike_example", "spike_neuron", "spike_time_ms"):
+            hashed.update(layer[name].to_numpy().tobytes())
+    return hashed.hexdigest()
+
+
 def _step(name: str, ms: float, dt_ms: float, length: int) -> int:
     """Return the step that begins at a time."""
     steps_until = real(ms, name, error=ResultError) / dt_ms
-    if not -1 < steps_until < length + 1 or not np.isclose(steps_until, np.rint(steps_until)):
+    whole = np.rint(steps_until)
+    if not (0 <= whole <= length and abs(steps_until - whole) <= _ROUNDING):
         raise ResultError(
             "there is no step at this time", where=name,
-            expected=f"a multiple of {dt_ms:g} ms from 0 to {length * dt_ms:g} ms",
-            found=f"{ms:g} ms",
+            expected=f"a multiple of {dt_ms:g} ms from 0 to {length * dt_ms:.12g} ms",
+            found=f"{ms:.12g} ms",
         )  # fmt: skip
-    return round(steps_until)
+    return int(whole)
 
 
 def _counted(layer: xr.Dataset, root: xr.Dataset) -> xr.DataArray:

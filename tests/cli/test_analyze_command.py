@@ -108,7 +108,7 @@ def test_a_table_of_spikes(run: Run, refused: Refused, here: Path) -> None:
     (here / "all.csv").write_text(f"neuron,time_ms\n{rows}")
     done = run("analyze", "all.csv", "--out", "all", "--trials", "2", "--start", "0.001")
     assert "trials: 2, of 0.005 s" in done.out
-    assert "all: from 1 to 5 ms of each presentation" in done.out
+    assert "all: from 1 to 5 ms of each example" in done.out
     assert "bursting neurons" in done.out
     assert refused("analyze", "none.csv", "--out", "new").startswith("none.csv: ")
     assert "--dt" in refused("analyze", "none.nc", "--out", "new", "--dt", "0.001")

@@ -13,7 +13,15 @@ from hypothesis import strategies as st
 from rasters import ODD, Raster, make, properties, rasters
 from refusals import refused
 
-from bioae.analysis import open_result, presentations, raster, time_slice
+from bioae.analysis import (
+    differing_spikes,
+    from_monitors,
+    open_result,
+    presentations,
+    raster,
+    time_slice,
+)
+from bioae.analysis.comparison.effects import is_paired
 from bioae.errors import ResultError
 from bioae.simulation.results.chunk import LayerSpikes
 from bioae.simulation.results.netcdf import write_result
@@ -69,6 +77,11 @@ def test_what_has_steps_is_cut() -> None:
     expected = make(np.zeros((3, 4, 5), bool), **(sequence | sliced | {"layers": [spiking(4, 2)]}))
     expected.attrs["start_ms"] = 1.0
     xr.testing.assert_identical(part, expected)
+    tree = make(np.zeros((3, 9, 5), bool), layers=[spiking(9, 4)])
+    layer = tree["layers/latent"].to_dataset(inherit=False).isel(time=slice(4))
+    tree["layers/latent"] = xr.DataTree(layer)
+    with refused(ResultError, where=re.compile("latent"), found="4"):
+        time_slice(tree, 1.0, 2.0)
 
 
 @pytest.mark.parametrize(
@@ -81,3 +94,20 @@ def test_times_that_are_no_window(window: tuple[float, ...], name: str) -> None:
         time_slice(make(ODD[1]), *window)
     with refused(ResultError, where=re.compile("latent")):
         time_slice(make(ODD[1]).isel(neuron=[1]))
+
+
+def test_long_trials_have_no_times_between_steps() -> None:
+    recorded = from_monitors([[10.0]], duration=20.0)
+    assert time_slice(recorded, 10_000.0, 10_000.1).attrs["steps"] == 1
+    for window in ((10_000.04, 10_000.06), (0, 20_000.09)):
+        with refused(ResultError, expected=re.compile("multiple of 0.1 ms")):
+            time_slice(recorded, *window)
+
+
+def test_parts_of_a_recording_are_of_the_same_neurons() -> None:
+    recorded = from_monitors([[0.1, 0.6], [0.2], [0.7, 0.8]], duration=1.0)
+    early, late = time_slice(recorded, 0, 500), time_slice(recorded, 500)
+    assert is_paired(early, late) is None
+    assert is_paired(early, time_slice(from_monitors([[0.1]] * 3, duration=1.0), 500)) is False
+    with refused(ResultError, "start_ms"):
+        differing_spikes(early, late)
