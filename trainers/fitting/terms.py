@@ -109,11 +109,13 @@ class Drive(NamedTuple):
 
     @property
     def gaps(self) -> Floats:
-        """The steps without a sample that counts before each one (trial, time); at first many."""
+        """The samples that are missing before each one that counts (trial, time); at first many."""
         steps = np.arange(self.signal.shape[1])
         last = np.maximum.accumulate(np.where(self._samples, steps, -_MANY), axis=1)
         before = np.pad(last[:, :-1], ((0, 0), (1, 0)), constant_values=-_MANY)
-        return np.asarray(steps - before - 1.0)
+        since = steps - before
+        usual = np.median(since[self._samples]) if self._samples.any() else 1.0
+        return np.asarray(since / usual - 1.0)
 
     @property
     def _samples(self) -> NDArray[np.bool_]:

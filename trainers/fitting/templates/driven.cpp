@@ -10,7 +10,7 @@ struct Driven {
   // (trial, time): a spike; whether the step counts for spikes, and for the potential
   const uint8_t *spikes, *counted, *compared;
   const R *chance;                  // (trial, time): cumulative loss of spikes at random
-  const R *gap;                     // (trial, time): steps since the last sample, but one
+  const R *gap;                     // (trial, time): samples that are missing before
   const R *latency;                 // (set), in steps
   const R *par, *seed;              // (name, set)
   R *loss, *gradient, *information; // (kind, lane); (lane, p); (lane, p and q <= p)
