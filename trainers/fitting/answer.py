@@ -35,6 +35,8 @@ _SMALL = 0.1
 
 #: Gains of Kalman's filter that are tried; one is named if it is likelier by this logarithm.
 _GAINS, _LIKELIER = (0.01, 0.03, 0.1, 0.3, 1.0), 20.0
+#: The noise of a simulated potential without any, as a part of its standard deviation.
+_NOISELESS = 5e-3
 
 #: Values smaller than this part of the upper bound have its unit.
 _TINY = 1e-4
@@ -400,16 +402,15 @@ class Fit(Shown):
 
     def _of_residuals(self) -> list[str]:
         """Return a sentence on residuals of the potential from which the next ones follow."""
-        if not self._problem.voltage or CORRECTION in {
-            *self._problem.fixed,
-            *(each.name for each in self._problem.free),
-        }:
+        problem, drive, own = self._problem, self._objective.drive, self._losses.voltage[0]
+        if not problem.voltage or CORRECTION in {*problem.fixed, *(p.name for p in problem.free)}:
             return []
-        smaller = min(
-            float(self._objective.with_correction(gain)(self._u).voltage[0]) for gain in _GAINS
-        ) / float(self._losses.voltage[0])
-        likelier = -self._objective.drive.compared_samples / 2 * np.log(smaller)
-        if not likelier > _LIKELIER:
+        tried = [self._objective.with_correction(gain)(self._u).voltage[0] for gain in _GAINS]
+        with np.errstate(all="ignore"):
+            smaller = np.nanmin(tried) / own
+            likelier = -drive.compared_samples / 2 * np.log(smaller)
+        small = self.voltage_noise < _NOISELESS * np.nanstd(drive.voltage)  # type: ignore[arg-type]
+        if small or not likelier > _LIKELIER:
             return []
         line = (
             "The residuals of the potential are correlated in time: membrane noise, or what the "
