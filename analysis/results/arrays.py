@@ -15,6 +15,9 @@ from bioae.errors import ResultError
 
 Dims = str | Collection[Hashable]
 
+#: Times differ from whole steps by rounding of at most this part of a step.
+_ROUNDING = 1e-5
+
 
 def as_dataset(
     columns: Mapping[str, tuple[str, Any]],
@@ -144,18 +147,21 @@ def in_steps(tree: xr.DataTree, name: str, ms: float) -> int:
     return int(np.ceil(ms / float(tree.attrs["dt_ms"]) - 1e-9))
 
 
-def whole_steps(tree: xr.DataTree, name: str, ms: float | None) -> int:
-    """Return the whole number of steps of a window, the parameter `name`; 1 by default."""
+def whole_steps(tree: xr.DataTree, name: str, ms: float | None, *, least: int = 1) -> int:
+    """Return the whole number of steps of a time, the parameter `name`; 1 by default."""
     if ms is None:
         return 1
-    dt_ms, width = float(tree.attrs["dt_ms"]), in_steps(tree, name, ms)
-    if not np.isclose(width * dt_ms, ms) or width > steps(tree):
+    dt_ms, most = float(tree.attrs["dt_ms"]), steps(tree)
+    width = real(ms, name, error=ResultError) / dt_ms
+    whole = np.rint(width)
+    # The tolerance is absolute: one in proportion would be half a step of a long recording.
+    if not (least <= whole <= most and abs(width - whole) <= _ROUNDING):
         raise ResultError(
-            "a window must be a whole number of steps", where=name,
-            expected=f"a multiple of {dt_ms:g} ms up to {steps(tree) * dt_ms:g} ms",
-            found=f"{ms:g} ms",
+            "a time must be a whole number of steps", where=name,
+            expected=f"a multiple of {dt_ms:g} ms from {least * dt_ms:g} to {most * dt_ms:.12g} ms",
+            found=f"{ms:.12g} ms",
         )  # fmt: skip
-    return width
+    return int(whole)
 
 
 def check_not_negative(value: float, name: str) -> None:

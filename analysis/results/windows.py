@@ -9,14 +9,11 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from bioae.analysis.results.arrays import whole_steps
 from bioae.analysis.results.layers import check_complete, steps, structured
-from bioae.checks import real
 from bioae.errors import ResultError
 from bioae.simulation.results.root import check_shape
 from bioae.simulation.results.tree import group_of, in_order
-
-#: Times differ from steps by rounding of at most this part of a step.
-_ROUNDING = 1e-4
 
 
 def time_slice(
@@ -50,7 +47,7 @@ def time_slice(
     tree = structured(tree)
     dt_ms, length = float(tree.attrs["dt_ms"]), steps(tree)
     times = {"start_ms": start_ms, "stop_ms": length * dt_ms if stop_ms is None else stop_ms}
-    begin, end = (_step(name, ms, dt_ms, length) for name, ms in times.items())
+    begin, end = (whole_steps(tree, name, ms, least=0) for name, ms in times.items())
     if begin >= end:
         raise ResultError(
             "the window is empty", where="stop_ms", expected=f"more than {start_ms:.12g} ms",
@@ -64,7 +61,8 @@ def time_slice(
         attrs.setdefault("recorded_sha256", _hash(tree))
     nodes = {"/": root.isel(time=slice(begin, end), missing_dims="ignore").assign_attrs(attrs)}
     for name in tree["layers"].children:
-        check_complete(data := group_of(tree, f"layers/{name}"), name)
+        data = group_of(tree, f"layers/{name}")
+        check_complete(data, name)
         check_shape(data, f"layer {name!r}")
         if data.sizes.get("time", length) != length:
             raise ResultError(
@@ -72,18 +70,20 @@ def time_slice(
                 expected=f"{length} times", found=str(data.sizes["time"]),
                 hint="Call time_slice first, and select from its result",
             )  # fmt: skip
-        data = in_order(data, root)
-        step = np.rint(data["spike_time_ms"].to_numpy() / dt_ms).astype(np.int64)
-        inside = (step >= begin) & (step < end)
-        cut = data.isel(spike=inside)
-        if "time" in data.dims:
-            time = data["time"].isel(time=slice(end - begin))  # values at its own steps
-            cut = cut.isel(time=slice(begin, end)).assign_coords(time=time)
-        shifted = cut["spike_time_ms"].copy(data=(step[inside] - begin) * dt_ms).drop_encoding()
-        nodes[f"/layers/{name}"] = cut.assign(
-            spike_time_ms=shifted, spike_count=_counted(cut, root)
-        )
+        nodes[f"/layers/{name}"] = _cut(in_order(data, root), root, begin, end, dt_ms)
     return xr.DataTree.from_dict(nodes).load()
+
+
+def _cut(data: xr.Dataset, root: xr.Dataset, begin: int, end: int, dt_ms: float) -> xr.Dataset:
+    """Return a layer from one step to another, with times since the first."""
+    step = np.rint(data["spike_time_ms"].to_numpy() / dt_ms).astype(np.int64)
+    inside = (step >= begin) & (step < end)
+    cut = data.isel(spike=inside)
+    if "time" in data.dims:
+        time = data["time"].isel(time=slice(end - begin))  # values at its own steps
+        cut = cut.isel(time=slice(begin, end)).assign_coords(time=time)
+    shifted = cut["spike_time_ms"].copy(data=(step[inside] - begin) * dt_ms).drop_encoding()
+    return cut.assign(spike_time_ms=shifted, spike_count=_counted(cut, root))
 
 
 def _hash(tree: xr.DataTree) -> str:
@@ -93,19 +93,6 @@ def _hash(tree: xr.DataTree) -> str:
         for name in ("spike_example", "spike_neuron", "spike_time_ms"):
             hashed.update(layer[name].to_numpy().tobytes())
     return hashed.hexdigest()
-
-
-def _step(name: str, ms: float, dt_ms: float, length: int) -> int:
-    """Return the step that begins at a time."""
-    steps_until = real(ms, name, error=ResultError) / dt_ms
-    whole = np.rint(steps_until)
-    if not (0 <= whole <= length and abs(steps_until - whole) <= _ROUNDING):
-        raise ResultError(
-            "there is no step at this time", where=name,
-            expected=f"a multiple of {dt_ms:g} ms from 0 to {length * dt_ms:.12g} ms",
-            found=f"{ms:.12g} ms",
-        )  # fmt: skip
-    return int(whole)
 
 
 def _counted(layer: xr.Dataset, root: xr.Dataset) -> xr.DataArray:

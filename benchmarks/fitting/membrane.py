@@ -28,7 +28,7 @@ _SEEDS = range(5)
 _NOISES = ((0.0, 0.5), (0.05, 0.5), (0.3, 0.2), (0.3, 0.0), (1.0, 0.3))
 _DT, _TRIALS, _SECONDS, _PULSE = 0.1 * b2.ms, 2, 2.0, 50
 
-_ADAPTING = NeuronModel(
+ADAPTING = NeuronModel(
     name="adapting",
     description="A leaky integrate-and-fire neuron that adapts, with an injected current.",
     equations="""
@@ -53,7 +53,7 @@ _ADAPTING = NeuronModel(
 )  # fmt: skip
 #: Neuron models, their free parameters, and ranges of the current in nA.
 _CELLS = {
-    "adapting": (_ADAPTING, [*_ADAPTING.trainable], (0.1, 0.7)),
+    "adapting": (ADAPTING, [*ADAPTING.trainable], (0.1, 0.7)),
     "adex": (bioae.load_neuron("adex"), ["C", "g_L", "V_T", "b"], (0.2, 1.6)),
 }
 

@@ -34,7 +34,7 @@ _UNDETERMINED = 0.25
 _SMALL = 0.1
 
 #: Gains of Kalman's filter that are tried; one is named if it is likelier by this logarithm.
-_GAINS, _LIKELIER = (0.01, 0.03, 0.1, 0.3, 1.0), 20.0
+_GAINS, _LIKELIER = np.array([0.01, 0.03, 0.1, 0.3, 1.0]), 20.0
 #: The noise of a simulated potential without any, as a part of its standard deviation.
 _NOISELESS = 5e-3
 
@@ -405,7 +405,7 @@ class Fit(Shown):
         problem, drive, own = self._problem, self._objective.drive, self._losses.voltage[0]
         if not problem.voltage or CORRECTION in {*problem.fixed, *(p.name for p in problem.free)}:
             return []
-        tried = [self._objective.with_correction(gain)(self._u).voltage[0] for gain in _GAINS]
+        tried = self._objective.with_correction(_GAINS)(self._u.repeat(len(_GAINS), 0)).voltage
         with np.errstate(all="ignore"):
             smaller = np.nanmin(tried) / own
             likelier = -drive.compared_samples / 2 * np.log(smaller)

@@ -107,7 +107,7 @@ class DrivenKernel:
         inputs = {
             "signal": drive.signal, "voltage": drive.voltage,
             "chance": np.zeros(drive.signal.shape) if drive.chance is None else drive.chance,
-            "gap": drive.gaps if self.source.request.voltage else None,
+            "gap": drive.missing,
             "latency": values.get(LATENCY),
             "par": [values[name] for name in self.source.names],
             "seed": [slopes[pair] for pair in self.source.seeds],

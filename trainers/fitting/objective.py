@@ -72,7 +72,7 @@ class CompiledObjective:
         self.model, self._weights = model, weights
         self._potential = potential
         scale = np.sqrt(weights[1]) / voltage_noise
-        self.fixed = {SCALE: scale, COUPLING: 0.0, CORRECTION: 0.0, **fixed}
+        self.fixed: dict[str, Any] = {SCALE: scale, COUPLING: 0.0, CORRECTION: 0.0, **fixed}
         self._program = lower(model)
         self._own = [each for each in self.free if each.name in self._program.parameters]
         self._defaults = default_parameters(self._program)
@@ -105,15 +105,15 @@ class CompiledObjective:
 
     def with_noise(self, voltage_noise: float) -> CompiledObjective:
         """Return the same objective for another standard deviation of the voltage's noise."""
-        other = copy.copy(self)
-        scale = np.sqrt(self._weights[1]) / voltage_noise
-        other.fixed = {**self.fixed, SCALE: scale}
-        return other
+        return self._with(SCALE, np.sqrt(self._weights[1]) / voltage_noise)
 
-    def with_correction(self, gain: float) -> CompiledObjective:
-        """Return the same objective with another Kalman gain, if it is not free."""
+    def with_correction(self, gain: Floats) -> CompiledObjective:
+        """Return the same objective with a Kalman gain for each set, if it is not free."""
+        return self._with(CORRECTION, gain)
+
+    def _with(self, name: str, value: Any) -> CompiledObjective:
         other = copy.copy(self)
-        other.fixed = {**self.fixed, CORRECTION: gain}
+        other.fixed = {**self.fixed, name: value}
         return other
 
     def predict(self, u: Floats, drive: Drive | None = None) -> tuple[NDArray[np.bool_], Floats]:

@@ -30,7 +30,7 @@ from bioae.trainers.fitting.terms import (
     Drive,
     Floats,
     FreeParameter,
-)  # fmt: skip
+)
 from bioae.unit_text import readable, unit_name
 
 #: The parameters of the recording and of the noise, by the names that users give them.
@@ -49,6 +49,9 @@ _RANGES = {"width": _WIDTHS, "kalman_gain": (0.0, 1.0)}
 #: The values of parameters of the noise.
 _LIMITS = {WIDTH: (5e-324, np.inf, "above 0"), CORRECTION: (0.0, 1.0, "within 0 and 1")}
 _ANY = (-np.inf, np.inf, "")
+
+#: Steps after which a potential without samples is unknown.
+_MANY = 10**6
 
 #: Times around a recorded spike in which the potential of a model with a reset does not count.
 BEFORE_S, AFTER_S = 1e-3, 2e-3
@@ -111,11 +114,14 @@ class Problem:
         for begin, end in self.windows:
             counted[:, round(begin / dt) : round(end / dt)] = False
         spikes = recording.spike_steps() if self.spikes else None
+        compared = counted & self.between_spikes(recording)
+        if self.voltage:
+            compared &= np.isfinite(recording.voltage)  # type: ignore[arg-type]
         return self.driving(recording)._replace(
             spikes=spikes, counted=counted,
             chance=None if spikes is None else _by_chance(spikes, counted),
             voltage=recording.voltage if self.voltage else None,
-            compared=counted & self.between_spikes(recording),
+            compared=compared, missing=_missing(compared) if self.voltage else None,
         )  # fmt: skip
 
     def between_spikes(self, recording: Recording) -> NDArray[np.bool_]:
@@ -132,6 +138,14 @@ class Problem:
     def potential_unit(self) -> Quantity:
         """The unit of the potential."""
         return unit_of(self.model, self.potential)
+
+
+def _missing(compared: NDArray[np.bool_]) -> Floats:
+    """Return the samples that are missing before each one, at first many (trial, time)."""
+    steps = np.arange(compared.shape[1])
+    last = np.maximum.accumulate(np.where(compared, steps, -_MANY), axis=1)
+    since = steps - np.pad(last[:, :-1], ((0, 0), (1, 0)), constant_values=-_MANY)
+    return np.asarray(since / (np.median(since[compared]) if compared.any() else 1.0) - 1.0)
 
 
 def _by_chance(spikes: NDArray[np.bool_], counted: NDArray[np.bool_]) -> Floats | None:

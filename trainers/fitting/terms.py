@@ -81,10 +81,6 @@ class Losses(NamedTuple):
     lapses: Floats
 
 
-#: Steps after which a potential without samples is unknown.
-_MANY = 10**6
-
-
 class Drive(NamedTuple):
     """The part of a recording that drives neurons, and that they are compared with."""
 
@@ -99,28 +95,16 @@ class Drive(NamedTuple):
     chance: Floats | None = None
     #: The recorded potential (trial, time), NaN where it is not known, or None.
     voltage: Floats | None = None
-    #: Where the potential counts for the loss (trial, time), or None: everywhere.
+    #: Where the potential is known and counts for the loss (trial, time), or None: everywhere.
     compared: NDArray[np.bool_] | None = None
+
+    #: The samples of the potential that are missing before each one that counts (trial, time).
+    missing: Floats | None = None
 
     @property
     def compared_samples(self) -> int:
         """The number of samples of the potential that count for the loss."""
-        return int(self._samples.sum())
-
-    @property
-    def gaps(self) -> Floats:
-        """The samples that are missing before each one that counts (trial, time); at first many."""
-        steps = np.arange(self.signal.shape[1])
-        last = np.maximum.accumulate(np.where(self._samples, steps, -_MANY), axis=1)
-        before = np.pad(last[:, :-1], ((0, 0), (1, 0)), constant_values=-_MANY)
-        since = steps - before
-        usual = np.median(since[self._samples]) if self._samples.any() else 1.0
-        return np.asarray(since / usual - 1.0)
-
-    @property
-    def _samples(self) -> NDArray[np.bool_]:
-        known = np.isfinite(self.voltage)  # type: ignore[arg-type]
-        return known if self.compared is None else known & self.compared
+        return 0 if self.compared is None else int(self.compared.sum())
 
 
 #: Returns the losses (set) of parameters (set, parameter), see `CompiledObjective`.
@@ -138,8 +122,8 @@ class Objective(Protocol):
     def __call__(self, u: Floats, *, coupling: float = 0.0) -> Losses:
         """Return the losses; `coupling` is the rate per ms of the pull to the recording."""
 
-    def with_correction(self, gain: float) -> Objective:
-        """Return the same objective with another Kalman gain, if it is not free."""
+    def with_correction(self, gain: Floats) -> Objective:
+        """Return the same objective with a Kalman gain for each set, if it is not free."""
 
     def predict(self, u: Floats, drive: Drive | None = None) -> tuple[NDArray[np.bool_], Floats]:
         """Return the spikes and the potential of the freely running neuron (set, trial, time)."""

@@ -92,6 +92,9 @@ def test_what_has_steps_is_cut() -> None:
 def test_times_that_are_no_window(window: tuple[float, ...], name: str) -> None:
     with refused(ResultError, where=name):
         time_slice(make(ODD[1]), *window)
+
+
+def test_a_result_without_all_neurons_is_refused() -> None:
     with refused(ResultError, where=re.compile("latent")):
         time_slice(make(ODD[1]).isel(neuron=[1]))
 

@@ -26,6 +26,7 @@ from refusals import refused
 from scipy.stats import logistic
 
 import bioae
+from benchmarks.fitting.membrane import ADAPTING
 from bioae.equations.declarations import parameter_values
 from bioae.equations.driven import driven
 from bioae.errors import InputError
@@ -34,25 +35,9 @@ from bioae.trainers.fitting.problem import problem
 from bioae.trainers.fitting.settings import Settings
 from bioae.trainers.fitting.terms import WIDTH
 
-CELL = bioae.NeuronModel(
-    name="cell",
-    description="A leaky integrate-and-fire neuron that adapts, with an injected current.",
-    equations="""
-    dv/dt = (R*I - v - w)/tau : volt (unless refractory)
-    dw/dt = -w/tau_w : volt
-    I : amp
-    """,
-    threshold="v > theta",
-    reset="v = v_r\nw += b",
-    refractory="2*ms",
-    method="euler",
-    input="v",
-    weight="1*mV",
-    parameters={
-        "R": "60*Mohm", "tau": "15*ms", "tau_w": "80*ms", "b": "2*mV", "theta": "15*mV",
-        "v_r": "2*mV", "I": "0*nA", "spare": "1*ms",
-    },
-)  # fmt: skip
+CELL = ADAPTING.model_copy(
+    update={"name": "cell", "trainable": {}, "parameters": {**ADAPTING.parameters, "spare": "1*ms"}}
+)
 FREE = {
     "R": ("20*Mohm", "200*Mohm"), "tau": ("5*ms", "60*ms"), "b": (0 * mV, 10 * mV),
     "tau_w": ("20*ms", "300*ms"),
